@@ -1,0 +1,169 @@
+import type { Readable } from 'node:stream';
+import type { z } from 'zod';
+import type { JsonObject, JsonValue } from '../common/json.js';
+import type { EgressOptions, EgressResponse } from '../egress/egress.js';
+
+export type Modality = 'video' | 'image' | 'music';
+export type MediaKind = 'image' | 'video' | 'audio';
+
+/** Input fields that name media, by the name they have in the request. */
+export type ReferenceRole =
+  | 'image' | 'last_image' | 'reference_images' | 'reference_videos' | 'reference_audios' | 'video' | 'images' | 'mask' | 'audio';
+
+/** A reference that Kiln has fetched, checked and stored; adapters take its bytes, or a link a provider can read. */
+export interface ResolvedReference {
+  role: ReferenceRole;
+  /** Position within the role. */
+  index: number;
+  kind: MediaKind;
+  contentType: string;
+  bytes: number;
+  width: number | null;
+  height: number | null;
+  durationSeconds: number | null;
+  filename: string;
+  open(): Promise<Readable>;
+  /** Whole content; throws when larger than `maxBytes`. */
+  read(maxBytes: number): Promise<Buffer>;
+  /** A public https link, valid for hours. */
+  url(): Promise<string>;
+}
+
+/** What a route is asked to do. `input` holds the request's fields as the catalog's schema left them, media fields excepted. */
+export interface MediaTask {
+  jobId: string;
+  modality: Modality;
+  /** e.g. `text_to_video`, `image_to_video`, `text_to_image`, `image_to_image`, `generate`, `cover`. */
+  operation: string;
+  /** The provider's model id, from the route. */
+  model: string;
+  input: JsonObject;
+  references: ResolvedReference[];
+  /** `provider_options.{adapter}`, already parsed by the adapter's `options`. */
+  options: JsonObject;
+  /** The route's own settings from the catalog (ComfyUI: `{workflow: {...}}`). */
+  settings: JsonObject;
+}
+
+export interface ProviderContext {
+  /** Base URL without a trailing slash, saved on the attempt before the first call. */
+  endpoint: string;
+  /** Resolved by name; never logged. */
+  credential: Credential | null;
+  /** Canonical lowercase UUID, saved on the attempt before submit. */
+  token: string;
+  /** To the endpoint's own origin. Sends no credential by itself. */
+  fetch(url: string, options?: EgressOptions): Promise<EgressResponse>;
+  /** To a URL that a provider answered with: guarded, public addresses only, unless it is on the endpoint's origin. */
+  fetchForeign(url: string, options?: EgressOptions): Promise<EgressResponse>;
+  now(): number;
+  signal: AbortSignal;
+  /** Where the provider may ring, when `can.callback`. */
+  callbackUrl?: string;
+}
+
+export type Credential =
+  | { kind: 'api_key'; key: string }
+  | { kind: 'bearer'; token: string }
+  | { kind: 'google_service_account'; json: string };
+
+/** Something a provider has made. Opaque to the engine but for `type` and `name`; saved on the attempt. */
+export interface Artifact {
+  type: MediaKind;
+  /** Name of a stem or variation, where the provider names it. */
+  name?: string;
+  contentType?: string;
+  /** Whatever `openArtifact` needs to find the bytes again. */
+  source: JsonValue;
+}
+
+export type Submitted = {
+  /** What poll and cancel take back; opaque JSON. */
+  taskId: JsonValue;
+  artifacts?: Artifact[];
+  /** What the request could not be given exactly, e.g. "duration_seconds 5 became 121 frames (5.04 s)". */
+  warnings?: string[];
+};
+
+export type TaskState =
+  | { state: 'pending'; progress?: number; position?: number; pollAfterMs?: number; started?: boolean }
+  | { state: 'succeeded'; artifacts: Artifact[]; warnings?: string[]; upstreamCostMicroUsd?: number }
+  | { state: 'failed'; error: ProviderError }
+  /** The provider does not know the task: right after a submit this can be early, so the engine decides when it is lost. */
+  | { state: 'missing' };
+
+export type ProviderErrorKind =
+  | 'invalid_input' | 'content_policy' | 'auth' | 'quota' | 'rate_limited' | 'unavailable' | 'timeout' | 'not_found' | 'internal';
+
+/** `outcome: rejected` = nothing was bought; `unknown` = it may have been. `message` is for ops, except for invalid_input and content_policy. */
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError';
+  constructor(
+    readonly kind: ProviderErrorKind,
+    readonly outcome: 'rejected' | 'unknown',
+    message: string,
+    readonly detail: { retryAfterMs?: number; upstreamStatus?: number; param?: string; raw?: string; cause?: unknown } = {},
+  ) {
+    super(message, { cause: detail.cause });
+  }
+}
+
+export interface ArtifactStream {
+  body: Readable;
+  contentType: string | null;
+  /** Whole length where known. */
+  totalBytes: number | null;
+  /** First byte of `body` within the whole: 0 when the source can't resume. */
+  offset: number;
+}
+
+/** Progress pushed over a socket that the engine's hub owns, one per instance. Polling stays the truth. */
+export interface ProgressSocket {
+  url(endpoint: string, clientId: string): string;
+  /** `taskKey` equals `taskKeyOf(taskId)`. */
+  parse(frame: string): { taskKey: string; progress: number }[];
+  taskKeyOf(taskId: JsonValue): string;
+}
+
+export interface Adapter {
+  readonly id: string;
+  readonly modalities: readonly Modality[];
+  readonly can: {
+    cancel: boolean;
+    findByToken: boolean;
+    callback: boolean;
+    /** The same token twice buys once. */
+    idempotencyKey: boolean;
+    /** Resubmitting costs nobody money (in-cluster). */
+    resubmitSafe: boolean;
+    /** submit itself takes as long as the generation does. */
+    synchronous: boolean;
+  };
+  /** Strict schema of `provider_options.{id}`: what Kiln sets, changes a price or names a destination is not in it. */
+  readonly options: z.ZodType<JsonObject>;
+  /** Schema of the route's `settings` in the catalog; a wrong one stops the start. */
+  readonly settings: z.ZodType<JsonObject>;
+  /** Fields of this task that the route can't do, as messages; a non-empty answer passes the route over. Pure. */
+  unsupported(task: TaskShape): string[];
+  submit(task: MediaTask, ctx: ProviderContext): Promise<Submitted>;
+  poll(taskId: JsonValue, ctx: ProviderContext): Promise<TaskState>;
+  openArtifact(artifact: Artifact, taskId: JsonValue, ctx: ProviderContext, offset: number): Promise<ArtifactStream>;
+  /** The task this token made, or null when the provider proves that there is none. */
+  findByToken?(token: string, ctx: ProviderContext): Promise<JsonValue | null>;
+  /** `canceled`: it will not finish. `too_late`: it had finished or can't be stopped. */
+  cancel?(taskId: JsonValue, ctx: ProviderContext): Promise<'canceled' | 'too_late'>;
+  /** Queue length of one instance, smaller is better; throws when it is not ready. */
+  load?(ctx: ProviderContext): Promise<number>;
+  progress?: ProgressSocket;
+}
+
+/** What is known of a task before its references are fetched. */
+export interface TaskShape {
+  modality: Modality;
+  operation: string;
+  model: string;
+  input: JsonObject;
+  /** Number of references by role. */
+  references: Partial<Record<ReferenceRole, number>>;
+  settings: JsonObject;
+}
