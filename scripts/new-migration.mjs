@@ -1,22 +1,35 @@
-// Prints the SQL between two Prisma schemas with Prisma's own engine as WebAssembly (no download):
-//   node scripts/new-migration.mjs [old.prisma] > prisma/migrations/<number>_<name>/migration.sql
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
-import { PrismaPg } from '@prisma/adapter-pg';
-import * as bg from '@prisma/schema-engine-wasm/schema_engine_bg';
+// Prints the SQL that leads from one Prisma schema to prisma/schema.prisma, with Prisma's engine as WebAssembly (no download):
+//   npm run migration:sql -- [old.prisma] > prisma/migrations/<number>_<name>/migration.sql
+// The engine wants a live PostgreSQL beside it: DATABASE_URL, else a throw-away embedded one.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSchemaEngine } from '../src/database/schema-engine.ts';
 
-const wasmPath = fileURLToPath(new URL('schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg')));
-const { instance } = await WebAssembly.instantiate(readFileSync(wasmPath), { './schema_engine_bg.js': bg });
-bg.__wbg_set_wasm(instance.exports);
-const path = 'prisma/schema.prisma';
-const engine = await bg.SchemaEngine.new(
-  { datamodels: [[path, readFileSync(path, 'utf8')]] },
-  () => {},
-  bindMigrationAwareSqlAdapterFactory(new PrismaPg({ connectionString: 'postgresql://unused@127.0.0.1:1/unused' })),
-);
-const schema = (file) => ({ tag: 'schemaDatamodel', files: [{ path: file, content: readFileSync(file, 'utf8') }], configDir: '.' });
-const from = process.argv[2] ? schema(process.argv[2]) : { tag: 'empty' };
-const { stdout } = await engine.diff({ from, to: schema(path), script: true, shadowDatabaseUrl: null, exitCode: null, filters: { externalTables: [], externalEnums: [] } });
-process.stdout.write(stdout ?? '');
+const SCHEMA = 'prisma/schema.prisma';
+const oldSchema = process.argv[2];
+const files = async (path) => [{ path, content: await readFile(path, 'utf8') }];
+const filters = { externalTables: [], externalEnums: [] };
+
+async function withDatabase(use) {
+  if (process.env.DATABASE_URL) return use(process.env.DATABASE_URL);
+  const { startEmbeddedPostgres } = await import('../dist/src/database/embedded/postgres.js');
+  const dir = await mkdtemp(join(tmpdir(), 'kiln-migration-'));
+  const server = await startEmbeddedPostgres({ dir });
+  try {
+    return await use(server.url);
+  } finally {
+    await server.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+const sql = await withDatabase(async (url) => {
+  const engine = await openSchemaEngine(url, [[SCHEMA, await readFile(SCHEMA, 'utf8')]]);
+  const from = oldSchema ? { tag: 'schemaDatamodel', files: await files(oldSchema) } : { tag: 'empty' };
+  const to = { tag: 'schemaDatamodel', files: await files(SCHEMA) };
+  const { stdout } = await engine.diff({ from, to, script: true, exitCode: null, filters });
+  return stdout ?? '';
+});
+process.stdout.write(sql);
 process.exit(0);
