@@ -108,6 +108,11 @@ export class ProviderError extends Error {
   }
 }
 
+/** A route's settings can't be used: which part, and what is wrong with it. Stops the start. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
 export interface ArtifactStream {
   body: Readable;
   contentType: string | null;
@@ -120,6 +125,8 @@ export interface ArtifactStream {
 /** Progress pushed over a socket that the engine's hub owns, one per instance. Polling stays the truth. */
 export interface ProgressSocket {
   url(endpoint: string, clientId: string): string;
+  /** The id that `submit` names for this instance, so that its events come to the hub's socket. */
+  clientId(endpoint: string): string;
   /** `taskKey` equals `taskKeyOf(taskId)`. */
   parse(frame: string): { taskKey: string; progress: number }[];
   taskKeyOf(taskId: JsonValue): string;
@@ -143,6 +150,8 @@ export interface Adapter {
   readonly options: z.ZodType<JsonObject>;
   /** Schema of the route's `settings` in the catalog; a wrong one stops the start. */
   readonly settings: z.ZodType<JsonObject>;
+  /** Turns `settings` as an operator writes them, with names of files, into what `settings` checks; throws SettingsError. */
+  resolveSettings?(written: JsonObject, readFile: (name: string) => string): JsonObject;
   /** Fields of this task that the route can't do, as messages; a non-empty answer passes the route over. Pure. */
   unsupported(task: TaskShape): string[];
   submit(task: MediaTask, ctx: ProviderContext): Promise<Submitted>;
