@@ -406,7 +406,7 @@ ALTER TABLE "api_key_secret" ADD CONSTRAINT "api_key_secret_key_id_fkey" FOREIGN
 -- Partial and check constraints that the Prisma schema language can't say.
 CREATE UNIQUE INDEX "ledger_entry_once" ON "ledger_entry" ("work_id", "run", "kind");
 CREATE UNIQUE INDEX "ledger_entry_closed_once" ON "ledger_entry" ("work_id", "run") WHERE "kind" IN ('settle', 'release');
-CREATE INDEX "job_waiting" ON "job" ("lane", "key_id", "priority" DESC, "queued_at", "id") WHERE "stage" = 'waiting';
+CREATE INDEX "job_waiting" ON "job" ("lane", "key_id", "failover" DESC, "priority" DESC, "queued_at", "id") WHERE "stage" = 'waiting';
 CREATE INDEX "job_wake" ON "job" ("wake_at") WHERE "wake_at" IS NOT NULL;
 CREATE INDEX "job_live_key" ON "job" ("key_id") WHERE "status" IN ('queued', 'running');
 CREATE INDEX "job_metadata" ON "job" USING gin ("metadata" jsonb_path_ops) WHERE "metadata" <> '{}'::jsonb;
