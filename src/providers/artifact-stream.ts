@@ -41,7 +41,9 @@ async function get(ctx: ProviderContext, address: ArtifactAddress, range: string
     signal: ctx.signal,
   };
   try {
-    return await (address.trust === 'endpoint' ? ctx.fetch(address.url, options) : ctx.fetchForeign(address.url, options));
+    return await (address.trust === 'endpoint'
+      ? ctx.fetch(address.url, options)
+      : ctx.fetchForeign(address.url, options));
   } catch (error) {
     throw fromTransport(error, 'reads');
   }

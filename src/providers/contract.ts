@@ -8,7 +8,15 @@ export type MediaKind = 'image' | 'video' | 'audio';
 
 /** Input fields that name media, by the name they have in the request. */
 export type ReferenceRole =
-  | 'image' | 'last_image' | 'reference_images' | 'reference_videos' | 'reference_audios' | 'video' | 'images' | 'mask' | 'audio';
+  | 'image'
+  | 'last_image'
+  | 'reference_images'
+  | 'reference_videos'
+  | 'reference_audios'
+  | 'video'
+  | 'images'
+  | 'mask'
+  | 'audio';
 
 /** A reference that Kiln has fetched, checked and stored; adapters take its bytes, or a link a provider can read. */
 export interface ResolvedReference {
@@ -93,7 +101,15 @@ export type TaskState =
   | { state: 'missing' };
 
 export type ProviderErrorKind =
-  | 'invalid_input' | 'content_policy' | 'auth' | 'quota' | 'rate_limited' | 'unavailable' | 'timeout' | 'not_found' | 'internal';
+  | 'invalid_input'
+  | 'content_policy'
+  | 'auth'
+  | 'quota'
+  | 'rate_limited'
+  | 'unavailable'
+  | 'timeout'
+  | 'not_found'
+  | 'internal';
 
 /** `outcome: rejected` = nothing was bought; `unknown` = it may have been. `message` is for ops, except for invalid_input and content_policy. */
 export class ProviderError extends Error {
@@ -102,7 +118,13 @@ export class ProviderError extends Error {
     readonly kind: ProviderErrorKind,
     readonly outcome: 'rejected' | 'unknown',
     message: string,
-    readonly detail: { retryAfterMs?: number; upstreamStatus?: number; param?: string; raw?: string; cause?: unknown } = {},
+    readonly detail: {
+      retryAfterMs?: number;
+      upstreamStatus?: number;
+      param?: string;
+      raw?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: detail.cause });
   }

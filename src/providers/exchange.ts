@@ -33,7 +33,10 @@ export async function exchange(
   } catch (error) {
     const lost = fromTransport(error, effect);
     // The headers had come, so whatever the error says of itself, the peer has seen the request.
-    throw new ProviderError(lost.kind, outcomeAfterSending(effect), lost.message, { ...lost.detail, upstreamStatus: response.status });
+    throw new ProviderError(lost.kind, outcomeAfterSending(effect), lost.message, {
+      ...lost.detail,
+      upstreamStatus: response.status,
+    });
   }
 }
 

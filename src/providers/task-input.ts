@@ -32,7 +32,10 @@ export const invalidInput = (message: string, param: string): ProviderError =>
 /** Whole content of a reference, refused by name where it is larger than the wire takes. */
 export async function readReference(reference: ResolvedReference, maxBytes: number): Promise<Buffer> {
   if (reference.bytes > maxBytes)
-    throw invalidInput(`${reference.role} has ${reference.bytes} bytes; this route takes at most ${maxBytes}`, reference.role);
+    throw invalidInput(
+      `${reference.role} has ${reference.bytes} bytes; this route takes at most ${maxBytes}`,
+      reference.role,
+    );
   return reference.read(maxBytes);
 }
 

@@ -1,0 +1,166 @@
+import { Readable } from 'node:stream';
+import { ProviderError } from '../contract.js';
+
+/** Longest JSON kept once the values are cut out. */
+const TEXT_MAX_BYTES = 1024 * 1024;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const LETTER_U = 0x75;
+const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
+export interface ScanEvents {
+  /** Bytes outside the values; each value is replaced by its ordinal. */
+  text(chunk: Buffer): void;
+  /** Part of the `index`-th value, unescaped. */
+  value(index: number, part: Buffer): void;
+  end(index: number): void;
+}
+
+/**
+ * Reads a JSON document in chunks and takes the string values of one key out of it as they pass, so that a result of
+ * hundreds of megabytes inside a status answer costs no memory. Chunks may end anywhere.
+ */
+export class ValueScanner {
+  private state: 'outside' | 'string' | 'value' = 'outside';
+  /** Characters of an escape that has begun: `\`, `\u00`… */
+  private escape = '';
+  /** Last whole string seen, while only space has followed it. */
+  private candidate: string | null = null;
+  private collected = '';
+  private keySeen = false;
+  private index = 0;
+
+  constructor(
+    private readonly key: string,
+    private readonly events: ScanEvents,
+  ) {}
+
+  push(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length) at = this.state === 'value' ? this.inValue(chunk, at) : this.inText(chunk, at);
+  }
+
+  /** Throws when the document ended inside a string. */
+  finish(): void {
+    if (this.state !== 'outside')
+      throw new ProviderError('internal', 'unknown', 'the answer ended in the middle of a value');
+  }
+
+  private inText(chunk: Buffer, from: number): number {
+    let at = from;
+    for (; at < chunk.length; at += 1) {
+      const byte = chunk[at] ?? 0;
+      if (this.state === 'string') this.stringByte(byte);
+      else if (byte === QUOTE && this.keySeen) {
+        this.state = 'value';
+        this.keySeen = false;
+        this.events.text(Buffer.concat([chunk.subarray(from, at + 1), Buffer.from(String(this.index))]));
+        return at + 1;
+      } else this.outsideByte(byte);
+    }
+    this.events.text(chunk.subarray(from, at));
+    return at;
+  }
+
+  private stringByte(byte: number): void {
+    if (this.escape) this.escape = '';
+    else if (byte === BACKSLASH) this.escape = '\\';
+    else if (byte === QUOTE) {
+      this.candidate = this.collected;
+      this.state = 'outside';
+    } else if (this.collected.length <= this.key.length) this.collected += String.fromCharCode(byte);
+  }
+
+  private outsideByte(byte: number): void {
+    if (isSpace(byte)) return;
+    if (byte === QUOTE) {
+      this.state = 'string';
+      this.collected = '';
+    }
+    this.keySeen = byte === COLON && this.candidate === this.key;
+    this.candidate = null;
+  }
+
+  private inValue(chunk: Buffer, from: number): number {
+    if (this.escape) return this.escapeByte(chunk, from);
+    const quote = chunk.indexOf(QUOTE, from);
+    const backslash = chunk.indexOf(BACKSLASH, from);
+    const stop = Math.min(quote < 0 ? chunk.length : quote, backslash < 0 ? chunk.length : backslash);
+    if (stop > from) this.events.value(this.index, chunk.subarray(from, stop));
+    if (stop === quote) {
+      this.events.end(this.index);
+      this.index += 1;
+      this.state = 'outside';
+      // The closing quote belongs to the text that is kept.
+      this.events.text(chunk.subarray(stop, stop + 1));
+    } else if (stop === backslash) this.escape = '\\';
+    return stop + 1;
+  }
+
+  /** Writers may escape `/` as `\/` and `=` as `\u003d`. */
+  private escapeByte(chunk: Buffer, at: number): number {
+    const byte = chunk[at] ?? 0;
+    this.escape += String.fromCharCode(byte);
+    if (this.escape.length === 2 && byte !== LETTER_U) {
+      if (byte === 0x2f) this.events.value(this.index, Buffer.from('/'));
+      this.escape = '';
+    } else if (this.escape.length === 6) {
+      this.events.value(this.index, Buffer.from(String.fromCharCode(Number.parseInt(this.escape.slice(2), 16))));
+      this.escape = '';
+    }
+    return at + 1;
+  }
+}
+
+/** The whole document as text with every value of `key` replaced by its ordinal; reads to the end in constant memory. */
+export async function elideValues(body: Readable, key: string): Promise<string> {
+  const kept: Buffer[] = [];
+  let keptBytes = 0;
+  const scanner = new ValueScanner(key, {
+    text: (chunk) => {
+      keptBytes += chunk.length;
+      if (keptBytes > TEXT_MAX_BYTES) throw new ProviderError('internal', 'unknown', 'the answer is too long');
+      kept.push(Buffer.from(chunk));
+    },
+    value: () => undefined,
+    end: () => undefined,
+  });
+  for await (const chunk of body) scanner.push(chunk as Buffer);
+  scanner.finish();
+  return Buffer.concat(kept).toString('utf8');
+}
+
+async function* decode(body: Readable, key: string, ordinal: number): AsyncGenerator<Buffer> {
+  let carry = '';
+  let ready: Buffer[] = [];
+  let found = false;
+  const scanner = new ValueScanner(key, {
+    text: () => undefined,
+    value: (index, part) => {
+      if (index !== ordinal) return;
+      const text = carry + part.toString('latin1');
+      const whole = text.length - (text.length % 4);
+      carry = text.slice(whole);
+      if (whole > 0) ready.push(Buffer.from(text.slice(0, whole), 'base64'));
+    },
+    end: (index) => {
+      if (index !== ordinal) return;
+      found = true;
+      if (carry) ready.push(Buffer.from(carry, 'base64'));
+    },
+  });
+  for await (const chunk of body) {
+    scanner.push(chunk as Buffer);
+    yield* ready;
+    ready = [];
+    if (found) return;
+  }
+  scanner.finish();
+  throw new ProviderError('not_found', 'unknown', 'the answer holds the result no more');
+}
+
+/** The `ordinal`-th value of `key`, decoded from base64 as it arrives. */
+export const decodeValue = (body: Readable, key: string, ordinal: number): Readable =>
+  Readable.from(decode(body, key, ordinal), { objectMode: false });

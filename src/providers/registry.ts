@@ -1,0 +1,17 @@
+import { acestep } from './acestep/index.js';
+import { comfyui } from './comfyui/index.js';
+import type { Adapter } from './contract.js';
+import { google } from './google/index.js';
+import type { ProviderId } from './ids.js';
+
+/** Every id has its adapter: a missing or misspelt one does not compile. */
+const byId: Readonly<Record<ProviderId, Adapter>> = { google, comfyui, acestep };
+
+export const adapters: ReadonlyMap<string, Adapter> = new Map(Object.entries(byId));
+
+/** The adapter of a route's provider. The catalog refuses unknown providers at the start, so this throws only on a bug. */
+export function adapterFor(id: string): Adapter {
+  const adapter = adapters.get(id);
+  if (!adapter) throw new Error(`no adapter for provider ${id}; there are ${[...adapters.keys()].join(', ')}`);
+  return adapter;
+}
