@@ -15,7 +15,7 @@ export interface EgressOptions {
   idleTimeoutMs?: number;
   /** Longest body; more fails the body stream with `too_large`. Default 10 MiB. */
   maxBytes?: number;
-  /** Redirects followed. Default 0 for configured, 5 for foreign. A redirect off-origin drops `headers` that carry credentials. */
+  /** Redirects followed; 0 gives a 3xx back as it is. Default 0 for configured, 5 for foreign. A redirect off-origin drops `headers` that carry credentials. */
   maxRedirects?: number;
   signal?: AbortSignal;
 }
@@ -32,7 +32,16 @@ export interface EgressResponse {
   discard(): Promise<void>;
 }
 
-export type EgressReason = 'blocked' | 'dns' | 'connect' | 'timeout' | 'too_large' | 'reset' | 'redirect' | 'tls' | 'aborted';
+export type EgressReason =
+  | 'blocked'
+  | 'dns'
+  | 'connect'
+  | 'timeout'
+  | 'too_large'
+  | 'reset'
+  | 'redirect'
+  | 'tls'
+  | 'aborted';
 
 /** `sent`: bytes of the request may have reached the peer, so its outcome is unknown. */
 export class EgressError extends Error {
