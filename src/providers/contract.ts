@@ -168,6 +168,8 @@ export interface Adapter {
     /** submit itself takes as long as the generation does. */
     synchronous: boolean;
   };
+  /** How long after a submit the provider may still say `missing` of a task it has; default 5000. */
+  readonly missingGraceMs?: number;
   /** Strict schema of `provider_options.{id}`: what Kiln sets, changes a price or names a destination is not in it. */
   readonly options: z.ZodType<JsonObject>;
   /** Schema of the route's `settings` in the catalog; a wrong one stops the start. */

@@ -52,6 +52,9 @@ CREATE TABLE "job" (
     "lane" TEXT,
     "route" JSONB,
     "expected_seconds" DOUBLE PRECISION NOT NULL DEFAULT 30,
+    "ready_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "failover" BOOLEAN NOT NULL DEFAULT false,
+    "attempts" INTEGER NOT NULL DEFAULT 0,
     "progress" DOUBLE PRECISION,
     "held_micro_usd" BIGINT NOT NULL,
     "charged_micro_usd" BIGINT,
@@ -67,6 +70,7 @@ CREATE TABLE "job" (
     "claims" SMALLINT NOT NULL DEFAULT 0,
     "claim_token" TEXT,
     "claim_until" TIMESTAMPTZ(3),
+    "quarantine_reason" TEXT,
     "quarantined_at" TIMESTAMPTZ(3),
     "version" INTEGER NOT NULL DEFAULT 0,
     "event_seq" INTEGER NOT NULL DEFAULT 0,
@@ -103,6 +107,9 @@ CREATE TABLE "attempt" (
     "wake_at" TIMESTAMPTZ(3),
     "slot_until" TIMESTAMPTZ(3),
     "polls" INTEGER NOT NULL DEFAULT 0,
+    "tries" INTEGER NOT NULL DEFAULT 0,
+    "fresh_links" INTEGER NOT NULL DEFAULT 0,
+    "progress" DOUBLE PRECISION,
     "missing" INTEGER NOT NULL DEFAULT 0,
     "cancel_requested_at" TIMESTAMPTZ(3),
     "callback_hash" BYTEA,
@@ -401,7 +408,6 @@ CREATE INDEX "admin_audit_created_at_idx" ON "admin_audit"("created_at");
 
 -- AddForeignKey
 ALTER TABLE "api_key_secret" ADD CONSTRAINT "api_key_secret_key_id_fkey" FOREIGN KEY ("key_id") REFERENCES "api_key"("id") ON DELETE CASCADE ON UPDATE CASCADE;
-
 
 -- Partial and check constraints that the Prisma schema language can't say.
 CREATE UNIQUE INDEX "ledger_entry_once" ON "ledger_entry" ("work_id", "run", "kind");

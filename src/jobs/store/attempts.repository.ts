@@ -89,7 +89,7 @@ export class AttemptsRepository {
   async markUnknown(id: string, leaseToken: string | null, error: AttemptError | null): Promise<boolean> {
     const changed = await execute(
       this.db,
-      sql`UPDATE attempt SET state = 'unknown', lease_token = NULL, lease_until = NULL, wake_at = now() + interval '30 seconds',
+      sql`UPDATE attempt SET state = 'unknown', lease_token = NULL, wake_at = now() + interval '30 seconds',
             error = ${JSON.stringify(error)}::jsonb
           WHERE id = ${id} AND state = 'submitting' AND lease_token IS NOT DISTINCT FROM ${leaseToken}`,
     );
@@ -135,7 +135,7 @@ export class AttemptsRepository {
 
   /** A succeeded attempt whose result link died runs again, so that the next poll brings a fresh one. */
   async reopen(db: Tx, id: string): Promise<void> {
-    await execute(db, sql`UPDATE attempt SET state = 'running', finished_at = NULL, wake_at = now() WHERE id = ${id} AND state = 'succeeded'`);
+    await execute(db, sql`UPDATE attempt SET state = 'running', finished_at = NULL, wake_at = now(), fresh_links = fresh_links + 1 WHERE id = ${id} AND state = 'succeeded'`);
   }
 
   async requestCancel(id: string): Promise<void> {

@@ -105,6 +105,7 @@ export interface AttemptRow {
   polls: number;
   missing: number;
   tries: number;
+  freshLinks: number;
   progress: number | null;
   cancelRequestedAt: Date | null;
   error: AttemptError | null;

@@ -1,0 +1,151 @@
+import { Injectable } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { newId } from '../../common/ids.js';
+import type { Lane, Route } from '../../catalog/schema.js';
+import { Database, execute, queryRow, queryRows, sql, sqlJoin, type Tx } from '../../database/database.js';
+import { OPEN_ATTEMPT_STATES } from '../domain/states.js';
+import { eventType } from '../domain/transitions.js';
+import type { WaitingJob, WaitingKey } from './fair-queue.js';
+
+const OPEN = [...OPEN_ATTEMPT_STATES] as string[];
+
+/** An attempt in one of these states holds a slot until `slot_until`. */
+const HOLDS_SLOT = sql`state = ANY(${OPEN}) AND slot_until > now()`;
+
+export interface LockedLane {
+  capacity: number;
+  state: string;
+  virtualClock: number;
+}
+
+/** A waiting job with what its attempt needs. */
+export interface Candidate extends WaitingJob {
+  keyId: string;
+  route: Route;
+}
+
+export interface Admitted {
+  id: string;
+  tick: number;
+  synchronous: boolean;
+}
+
+/** SQL of admission; every method but the first two runs under the lane's row lock. */
+@Injectable()
+export class AdmissionRepository {
+  constructor(private readonly db: Database) {}
+
+  /** Makes the rows of the catalog's lanes; capacity follows the catalog, state is left to ops. */
+  async ensureLanes(lanes: readonly Lane[]): Promise<void> {
+    for (const lane of lanes) {
+      await execute(
+        this.db,
+        sql`INSERT INTO lane (id, capacity) VALUES (${lane.id}, ${lane.capacity}::int)
+            ON CONFLICT (id) DO UPDATE SET capacity = excluded.capacity WHERE lane.capacity <> excluded.capacity`,
+      );
+    }
+  }
+
+  /** Lanes in which some job could be admitted now. */
+  async lanesWithWaiters(): Promise<string[]> {
+    const rows = await queryRows<{ lane: string }>(
+      this.db,
+      sql`SELECT id AS lane FROM lane WHERE state = 'open' AND EXISTS (SELECT 1 FROM job WHERE stage = 'waiting' AND job.lane = lane.id)`,
+    );
+    return rows.map((row) => row.lane);
+  }
+
+  async lock(tx: Tx, lane: string): Promise<LockedLane | null> {
+    return queryRow<LockedLane>(tx, sql`SELECT capacity, state, virtual_clock AS "virtualClock" FROM lane WHERE id = ${lane} FOR UPDATE`);
+  }
+
+  /** Slots in use by endpoint: counted from attempts, so that no crash can leak one. */
+  async openByEndpoint(tx: Tx, lane: string): Promise<Map<string, number>> {
+    const rows = await queryRows<{ endpoint: string; n: bigint }>(
+      tx,
+      sql`SELECT endpoint, count(*) AS n FROM attempt WHERE lane = ${lane} AND ${HOLDS_SLOT} GROUP BY endpoint`,
+    );
+    return new Map(rows.map((row) => [row.endpoint, Number(row.n)]));
+  }
+
+  /** Per key with waiting jobs, the first `limit` jobs it wants; skips along the index, whatever the backlog's length. */
+  async waiting(tx: Tx, lane: string, limit: number): Promise<{ keys: WaitingKey[]; jobs: Map<string, Candidate> }> {
+    const rows = await queryRows<{ keyId: string; tag: number; weight: number; maxOpen: number | null; id: string; expectedSeconds: number; priority: number; failover: boolean; route: Route }>(
+      tx,
+      sql`WITH RECURSIVE keys AS (
+            (SELECT key_id FROM job WHERE stage = 'waiting' AND lane = ${lane} ORDER BY key_id LIMIT 1)
+            UNION ALL
+            SELECT (SELECT j.key_id FROM job j WHERE j.stage = 'waiting' AND j.lane = ${lane} AND j.key_id > keys.key_id ORDER BY j.key_id LIMIT 1)
+            FROM keys WHERE keys.key_id IS NOT NULL
+          ), closed AS (
+            SELECT id FROM route_state WHERE state <> 'open' OR cooldown_until > now()
+          )
+          SELECT k.key_id AS "keyId", coalesce(lk.tag, 0) AS tag, a.weight, a.max_concurrent_jobs AS "maxOpen",
+            j.id, j.expected_seconds AS "expectedSeconds", j.priority, j.failover, j.plan -> j.plan_index AS route
+          FROM keys k
+          JOIN api_key a ON a.id = k.key_id
+          LEFT JOIN lane_key lk ON lk.lane = ${lane} AND lk.key_id = k.key_id
+          CROSS JOIN LATERAL (
+            SELECT * FROM job WHERE stage = 'waiting' AND lane = ${lane} AND key_id = k.key_id AND ready_at <= now()
+              AND plan -> plan_index ->> 'id' NOT IN (SELECT id FROM closed)
+            ORDER BY failover DESC, priority DESC, queued_at, id LIMIT ${limit}::int
+          ) j
+          ORDER BY k.key_id, j.failover DESC, j.priority DESC, j.queued_at, j.id`,
+    );
+    const keys = new Map<string, WaitingKey & { jobs: WaitingJob[] }>();
+    const jobs = new Map<string, Candidate>();
+    for (const row of rows) {
+      const key = keys.get(row.keyId) ?? { keyId: row.keyId, tag: row.tag, weight: row.weight, open: 0, maxOpen: row.maxOpen, jobs: [] };
+      const candidate = { id: row.id, keyId: row.keyId, expectedSeconds: row.expectedSeconds, priority: row.priority, failover: row.failover, route: row.route };
+      key.jobs.push(candidate);
+      keys.set(row.keyId, key);
+      jobs.set(row.id, candidate);
+    }
+    return { keys: [...keys.values()], jobs };
+  }
+
+  /** Open attempts of keys with a limit. Locks those keys in id order, or two lanes could each give one key its last slot. */
+  async openOfCappedKeys(tx: Tx, keyIds: readonly string[]): Promise<Map<string, number>> {
+    if (keyIds.length === 0) return new Map();
+    await queryRows(tx, sql`SELECT id FROM api_key WHERE id = ANY(${[...keyIds]}) ORDER BY id FOR NO KEY UPDATE`);
+    const rows = await queryRows<{ keyId: string; n: bigint }>(
+      tx,
+      sql`SELECT key_id AS "keyId", count(*) AS n FROM attempt WHERE key_id = ANY(${[...keyIds]}) AND ${HOLDS_SLOT} GROUP BY key_id`,
+    );
+    return new Map(rows.map((row) => [row.keyId, Number(row.n)]));
+  }
+
+  /** Moves the picked jobs to `submitting`, each with its attempt reserved on an endpoint, in one statement. */
+  async reserve(tx: Tx, lane: string, picked: readonly { job: Candidate; endpoint: string; synchronous: boolean }[]): Promise<Admitted[]> {
+    const values = picked.map(
+      ({ job, endpoint, synchronous }) => sql`(${job.id}, ${newId('att')}, ${randomUUID()}, ${endpoint}, ${synchronous}::boolean)`,
+    );
+    return queryRows<Admitted>(
+      tx,
+      sql`WITH picked (job_id, attempt_id, token, endpoint, synchronous) AS (VALUES ${sqlJoin(values)}),
+          moved AS (
+            UPDATE job SET status = 'running', stage = 'submitting', started_at = coalesce(started_at, now()), attempts = attempts + 1,
+              failover = false, wake_at = now(), ring = ring + 1, tick = tick + 1, version = version + 1, event_seq = event_seq + 1, updated_at = now(),
+              route = jsonb_build_object('id', plan -> plan_index ->> 'id', 'provider', plan -> plan_index ->> 'provider', 'model', plan -> plan_index ->> 'model',
+                'bridged', coalesce(plan -> plan_index -> 'bridge', 'false'::jsonb), 'substituted', coalesce(plan -> plan_index -> 'substitute', 'false'::jsonb))
+            FROM picked WHERE job.id = picked.job_id AND job.stage = 'waiting' AND job.lane = ${lane} AND job.status IN ('queued', 'running')
+            RETURNING job.id, job.key_id, job.run, job.attempts, job.plan -> job.plan_index AS route, job.tick, job.event_seq,
+              picked.attempt_id, picked.token, picked.endpoint, picked.synchronous
+          ), event AS (
+            INSERT INTO job_event (job_id, seq, type, data)
+            SELECT id, event_seq, ${eventType('admitted')}, jsonb_build_object('route', route ->> 'id') FROM moved
+          ), attempt AS (
+            INSERT INTO attempt (id, job_id, key_id, run, seq, lane, route, provider, model, credential, endpoint, token, state, slot_until, wake_at)
+            SELECT attempt_id, id, key_id, run, attempts, ${lane}, route, route ->> 'provider', route ->> 'model', route ->> 'credential', endpoint, token,
+              'reserved', now() + interval '1 day', NULL FROM moved
+          )
+          SELECT id, tick, synchronous FROM moved`,
+    );
+  }
+
+  async saveTags(tx: Tx, lane: string, virtualClock: number, tags: ReadonlyMap<string, number>): Promise<void> {
+    const values = [...tags].map(([keyId, tag]) => sql`(${lane}, ${keyId}, ${tag}::float8)`);
+    await execute(tx, sql`INSERT INTO lane_key (lane, key_id, tag) VALUES ${sqlJoin(values)} ON CONFLICT (lane, key_id) DO UPDATE SET tag = excluded.tag`);
+    await execute(tx, sql`UPDATE lane SET virtual_clock = ${virtualClock}::float8, updated_at = now() WHERE id = ${lane}`);
+  }
+}

@@ -1,0 +1,90 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Catalog } from '../../catalog/catalog.service.js';
+import { Database } from '../../database/database.js';
+import type { Adapter } from '../../providers/contract.js';
+import { PROVIDERS } from '../../providers/providers.module.js';
+import { JobQueue } from '../store/job-queue.js';
+import { Logger } from '../../telemetry/logger.js';
+import { AdmissionRepository, type Admitted, type Candidate } from './admission.repository.js';
+import { pick } from './fair-queue.js';
+
+/** Gives free slots of a lane to waiting jobs. The lane's row lock makes the count exact across replicas. */
+@Injectable()
+export class Admission {
+  /** Lanes being admitted in this process; true when someone asked again meanwhile. */
+  private readonly running = new Map<string, boolean>();
+
+  constructor(
+    private readonly db: Database,
+    private readonly rows: AdmissionRepository,
+    private readonly catalog: Catalog,
+    @Inject(PROVIDERS) private readonly adapters: ReadonlyMap<string, Adapter>,
+    private readonly queue: JobQueue,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * `admit`, soon, and once for all who ask meanwhile. Never throws: where it fails, the reconciler's next round does the
+   * same work.
+   */
+  nudge(lane: string): void {
+    if (this.running.has(lane)) {
+      this.running.set(lane, true);
+      return;
+    }
+    void this.drain(lane);
+  }
+
+  private async drain(lane: string): Promise<void> {
+    this.running.set(lane, false);
+    try {
+      do {
+        this.running.set(lane, false);
+        await this.admit(lane);
+      } while (this.running.get(lane) === true);
+    } catch (error) {
+      this.logger.warn({ lane, err: error }, 'admission failed; the reconciler will try again');
+    } finally {
+      this.running.delete(lane);
+    }
+  }
+
+  /** Admits what fits now; how many. The queue hears of them after the commit. */
+  async admit(lane: string): Promise<number> {
+    const admitted = await this.db.transaction(async (tx) => this.admitIn(tx, lane));
+    await Promise.all(admitted.map((job) => this.queue.tick(job.synchronous ? 'transfer' : 'tick', job.id, job.tick)));
+    return admitted.length;
+  }
+
+  private async admitIn(tx: Parameters<Parameters<Database['transaction']>[0]>[0], lane: string): Promise<Admitted[]> {
+    const row = await this.rows.lock(tx, lane);
+    if (!row || row.state !== 'open') return [];
+    const open = await this.rows.openByEndpoint(tx, lane);
+    const free = row.capacity - [...open.values()].reduce((sum, n) => sum + n, 0);
+    if (free <= 0) return [];
+
+    const { keys, jobs } = await this.rows.waiting(tx, lane, free);
+    const openOfKey = await this.rows.openOfCappedKeys(tx, keys.filter((key) => key.maxOpen !== null).map((key) => key.keyId));
+    const picked = pick(free, row.virtualClock, keys.map((key) => ({ ...key, open: openOfKey.get(key.keyId) ?? 0 })));
+    const perEndpoint = this.catalog.lanes().find((one) => one.id === lane)?.perEndpoint ?? null;
+    const placed = picked.jobs.flatMap(({ id }) => {
+      const job = jobs.get(id);
+      const endpoint = job && leastBusy(job, open, perEndpoint);
+      if (!job || endpoint === undefined) return [];
+      open.set(endpoint, (open.get(endpoint) ?? 0) + 1);
+      return [{ job, endpoint, synchronous: this.adapters.get(job.route.provider)?.can.synchronous ?? false }];
+    });
+    if (placed.length === 0) return [];
+
+    const admitted = await this.rows.reserve(tx, lane, placed);
+    await this.rows.saveTags(tx, lane, picked.virtualClock, picked.tags);
+    return admitted;
+  }
+}
+
+/** The instance with the fewest open attempts, or none when all of them are full. */
+function leastBusy(job: Candidate, open: ReadonlyMap<string, number>, perEndpoint: number | null): string | undefined {
+  const used = (endpoint: string): number => open.get(endpoint) ?? 0;
+  const [best] = job.route.endpoints.toSorted((a, b) => used(a) - used(b));
+  return best !== undefined && (perEndpoint === null || used(best) < perEndpoint) ? best : undefined;
+}

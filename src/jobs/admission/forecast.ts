@@ -1,0 +1,43 @@
+import { pick, type WaitingKey } from './fair-queue.js';
+
+export interface LaneSnapshot {
+  capacity: number;
+  virtualClock: number;
+  /** Seconds until each slot in use is free again, as far as one can tell. */
+  busySeconds: readonly number[];
+  keys: readonly WaitingKey[];
+}
+
+export interface Forecast {
+  /** 0 is next. */
+  position: number;
+  startsInSeconds: number;
+}
+
+/**
+ * Runs the lane forward with the same rules as admission: who starts when, if every job takes what it is expected to. Jobs of
+ * a key at its limit come after everything else, because what frees them is not known here.
+ */
+export function forecast(lane: LaneSnapshot): Map<string, Forecast> {
+  const result = new Map<string, Forecast>();
+  const slots = [...lane.busySeconds].toSorted((a, b) => a - b).slice(0, lane.capacity);
+  while (slots.length < lane.capacity) slots.unshift(0);
+  const expected = new Map(lane.keys.flatMap((key) => key.jobs.map((job) => [job.id, job.expectedSeconds] as const)));
+  const total = expected.size;
+  const order = pick(total, lane.virtualClock, lane.keys).jobs;
+  const picked = new Set(order.map((job) => job.id));
+  const held = lane.keys.flatMap((key) => key.jobs.filter((job) => !picked.has(job.id)).map((job) => ({ id: job.id, keyId: key.keyId })));
+
+  for (const { id } of [...order, ...held]) {
+    const freeAt = slots.shift() ?? 0;
+    result.set(id, { position: result.size, startsInSeconds: freeAt });
+    insertSorted(slots, freeAt + (expected.get(id) ?? 0));
+  }
+  return result;
+}
+
+function insertSorted(sorted: number[], value: number): void {
+  const at = sorted.findIndex((one) => one > value);
+  if (at === -1) sorted.push(value);
+  else sorted.splice(at, 0, value);
+}

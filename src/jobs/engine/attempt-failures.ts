@@ -1,0 +1,185 @@
+import { Injectable } from '@nestjs/common';
+import { Database, sql, type Tx } from '../../database/database.js';
+import type { ProviderError } from '../../providers/contract.js';
+import { submitBackoffMs } from '../../routing/backoff.js';
+import { decide, type Decision } from '../../routing/error-policy.js';
+import { Admission } from '../admission/admission.js';
+import { AttemptsRepository } from '../store/attempts.repository.js';
+import { JobsRepository } from '../store/jobs.repository.js';
+import type { AttemptError, AttemptRow, JobError } from '../store/rows.js';
+import type { Claim } from './claims.repository.js';
+import { Notifier } from './notifier.js';
+import { Outcomes } from './outcome.js';
+import { ProviderCalls } from './provider-calls.js';
+import { RouteTrouble } from './route-trouble.js';
+import type { Next } from './step.js';
+
+/** Tries on one route in one run before the next route, or the end. */
+const MAX_TRIES_PER_ROUTE = 6;
+const UNKNOWN_FIRST_LOOK_MS = 1500;
+const UNKNOWN_LOOK_MS = 30_000;
+
+/** What a failed call or a failed run means for the attempt and its job: the error table, applied. */
+@Injectable()
+export class AttemptFailures {
+  constructor(
+    private readonly db: Database,
+    private readonly jobs: JobsRepository,
+    private readonly attempts: AttemptsRepository,
+    private readonly outcomes: Outcomes,
+    private readonly admission: Admission,
+    private readonly calls: ProviderCalls,
+    private readonly around: FailureSignals,
+  ) {}
+
+  async onSubmit(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
+    const decision = decide(error, 'submit', this.calls.adapter(attempt).can);
+    await this.around.trouble.note(attempt, error, decision);
+    return decision.action === 'unknown' ? this.onUnknown(claim, attempt, error) : this.apply(claim, attempt, error, decision);
+  }
+
+  /** The provider said that the run failed. What can't be read while polling never comes here: that only delays the next poll. */
+  async onRunFailed(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
+    const decision = decide(error, 'poll', this.calls.adapter(attempt).can);
+    await this.around.trouble.note(attempt, error, decision);
+    return this.apply(claim, attempt, error, decision);
+  }
+
+  /** It may have been bought. Look it up where that is possible; else wait, or go on where the client said so. */
+  async onUnknown(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
+    const { can } = this.calls.adapter(attempt);
+    const marked = await this.attempts.markUnknown(attempt.id, attempt.leaseToken ?? claim.token, toAttemptError(error, 'outcome_unknown'));
+    if (!marked) return 'now';
+    if (can.findByToken) return { delayMs: UNKNOWN_FIRST_LOOK_MS };
+    if (can.idempotencyKey || can.resubmitSafe) {
+      await this.attempts.releaseLease(attempt.id, null);
+      return { delayMs: submitBackoffMs(attempt.tries) };
+    }
+    await this.around.trouble.unknown(attempt, error);
+    if (claim.job.routing.onUnknown === 'next') return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, leaveOpen: true });
+    return { delayMs: UNKNOWN_LOOK_MS };
+  }
+
+  /** Called at each look at an unknown attempt that brought nothing. */
+  async whileUnknown(claim: Claim, attempt: AttemptRow, error: ProviderError | null): Promise<Next> {
+    const ageMs = claim.now.getTime() - attempt.createdAt.getTime();
+    if (ageMs < attempt.route.unknownTtlSeconds * 1000) {
+      return { delayMs: Math.max(error?.detail.retryAfterMs ?? 0, Math.min(UNKNOWN_LOOK_MS, 2000 * (attempt.polls + 1))) };
+    }
+    await this.around.trouble.lost(attempt, 'its outcome stayed unknown');
+    return this.fail(claim, attempt, 'lost', OUTCOME_UNKNOWN, error);
+  }
+
+  /** A synchronous submit that died can't be reconciled: nothing is charged, and it is tried once more. */
+  async onDeadSynchronousSubmit(claim: Claim, attempt: AttemptRow): Promise<Next> {
+    if (attempt.tries < 2) {
+      await this.attempts.releaseLease(attempt.id, attempt.leaseToken);
+      return 'now';
+    }
+    await this.around.trouble.lost(attempt, 'a synchronous submit died twice');
+    return this.fail(claim, attempt, 'lost', OUTCOME_UNKNOWN, null);
+  }
+
+  /** The provider no longer knows the task. In-cluster servers lose their queue at a restart: the job simply runs again. */
+  async onForgotten(claim: Claim, attempt: AttemptRow): Promise<Next> {
+    await this.around.trouble.lost(attempt, 'the provider no longer knows the task');
+    const again = this.calls.adapter(attempt).can.resubmitSafe && triesOn(claim, attempt) < MAX_TRIES_PER_ROUTE;
+    if (again) return this.requeue(claim, attempt, { nextRoute: false, delayMs: 0, state: 'lost' });
+    if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, state: 'lost' });
+    const error = { code: 'provider_lost_task', message: 'The provider lost this job while it was running.', param: null, retryable: true };
+    return this.fail(claim, attempt, 'lost', error, null);
+  }
+
+  /** Sends the job back to its lane, or to the next route's, and closes the attempt unless its outcome is still open. */
+  async requeue(
+    claim: Claim,
+    attempt: AttemptRow,
+    to: { nextRoute: boolean; delayMs: number; state?: 'failed' | 'lost'; error?: AttemptError; leaveOpen?: boolean },
+  ): Promise<Next> {
+    const index = to.nextRoute && hasNextRoute(claim) ? claim.job.planIndex + 1 : claim.job.planIndex;
+    const lane = claim.job.plan[index]?.lane ?? attempt.lane;
+    const moved = await this.db.transaction(async (tx: Tx) => {
+      const job = await this.jobs.move(tx, {
+        jobId: claim.job.id,
+        transition: 'requeued',
+        claimToken: claim.token,
+        data: { route: claim.job.plan[index]?.id ?? null, reason: to.error?.code ?? 'retry' },
+        set: [
+          sql`plan_index = ${index}::int`, sql`lane = ${lane}`, sql`failover = true`, sql`progress = NULL`,
+          sql`ready_at = now() + ${to.delayMs}::float8 * interval '1 millisecond'`,
+        ],
+      });
+      if (job && !to.leaveOpen) await this.attempts.close(tx, attempt.id, { state: to.state ?? 'failed', error: to.error });
+      return job;
+    });
+    if (moved) {
+      this.around.notifier.changed(moved.id);
+      for (const one of new Set([attempt.lane, lane])) this.admission.nudge(one);
+    }
+    return 'idle';
+  }
+
+  private async apply(claim: Claim, attempt: AttemptRow, error: ProviderError, decision: Decision): Promise<Next> {
+    const record = toAttemptError(error, decision.code);
+    const backoff = Math.max(submitBackoffMs(triesOn(claim, attempt)), error.detail.retryAfterMs ?? 0);
+    const exhausted = triesOn(claim, attempt) >= MAX_TRIES_PER_ROUTE;
+    switch (decision.action) {
+      case 'next_route':
+        if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, error: record });
+        if (decision.retryable && !exhausted) return this.requeue(claim, attempt, { nextRoute: false, delayMs: backoff, error: record });
+        break;
+      case 'retry':
+      case 'wait':
+        // A provider that is merely busy is asked until the deadline; a failing one is given up for the next route.
+        if (!exhausted || error.kind === 'rate_limited') return this.requeue(claim, attempt, { nextRoute: false, delayMs: backoff, error: record });
+        if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, error: record });
+        break;
+      case 'unknown':
+      case 'fail':
+        break;
+    }
+    const shown = { code: decision.code, message: decision.publicMessage, param: error.detail.param ?? null, retryable: decision.retryable };
+    return this.fail(claim, attempt, 'failed', shown, error);
+  }
+
+  private async fail(claim: Claim, attempt: AttemptRow, state: 'failed' | 'lost', shown: JobError, error: ProviderError | null): Promise<Next> {
+    const ended = await this.outcomes.end({
+      jobId: claim.job.id,
+      transition: 'failed',
+      claimToken: claim.token,
+      error: shown,
+      inTransaction: async (tx) => {
+        await this.attempts.close(tx, attempt.id, { state, ...(error ? { error: toAttemptError(error, shown.code) } : {}) });
+      },
+    });
+    // The job was over already (canceled meanwhile): the attempt still has to be closed for its money.
+    if (!ended) await this.outcomes.closeAttempt(claim.job.id, attempt.id, { state, ...(error ? { error: toAttemptError(error, shown.code) } : {}) });
+    return 'idle';
+  }
+}
+
+/** What failures tell others: watchers, and the shared state of routes. */
+@Injectable()
+export class FailureSignals {
+  constructor(
+    readonly notifier: Notifier,
+    readonly trouble: RouteTrouble,
+  ) {}
+}
+
+const OUTCOME_UNKNOWN: JobError = {
+  code: 'outcome_unknown',
+  message: 'The provider never said whether it accepted this job, so it was given up; nothing was charged.',
+  param: null,
+  retryable: true,
+};
+
+/** Attempts of this run on this route, the present one included. */
+const triesOn = (claim: Claim, attempt: AttemptRow): number =>
+  Math.max(claim.attempts.filter((one) => one.route.id === attempt.route.id).length, 1);
+
+const hasNextRoute = (claim: Claim): boolean => claim.job.routing.allowFallback && claim.job.planIndex + 1 < claim.job.plan.length;
+
+export function toAttemptError(error: ProviderError, code: string): AttemptError {
+  return { code, kind: error.kind, outcome: error.outcome, message: error.message.slice(0, 2000), upstreamStatus: error.detail.upstreamStatus };
+}

@@ -1,0 +1,167 @@
+import { Injectable } from '@nestjs/common';
+import { Outputs } from '../../assets/outputs.js';
+import { References } from '../../assets/references.js';
+import { Ledger } from '../../billing/ledger.js';
+import type { JsonObject } from '../../common/json.js';
+import { Database, execute, queryRow, sql, type Sql, type Tx } from '../../database/database.js';
+import { Webhooks } from '../../webhooks/webhooks.js';
+import { Admission } from '../admission/admission.js';
+import { isTerminal } from '../domain/states.js';
+import { eventType, type Transition } from '../domain/transitions.js';
+import { AttemptsRepository } from '../store/attempts.repository.js';
+import { JobsRepository } from '../store/jobs.repository.js';
+import { camelRow, type JobError, type JobRow } from '../store/rows.js';
+import { JobViews } from '../view/job-views.js';
+import { Doorbell } from './doorbell.js';
+import { Notifier } from './notifier.js';
+
+export interface End {
+  jobId: string;
+  transition: Extract<Transition, 'succeeded' | 'failed' | 'canceled'>;
+  claimToken?: string;
+  keyId?: string;
+  error?: JobError;
+  warnings?: string[];
+  /** Runs in the same transaction once the move is won, before money is closed. */
+  inTransaction?: (tx: Tx, job: JobRow) => Promise<void>;
+}
+
+/** Ends jobs: the state, its event, the money and the webhook deliveries stand in one transaction. */
+@Injectable()
+export class Outcomes {
+  constructor(
+    private readonly db: Database,
+    private readonly jobs: JobsRepository,
+    private readonly attempts: AttemptsRepository,
+    private readonly assets: AssetsOfJobs,
+    private readonly ledger: Ledger,
+    private readonly webhooks: Webhooks,
+    private readonly views: JobViews,
+    private readonly signals: JobSignals,
+  ) {}
+
+  /** Null: someone else moved the job first. */
+  async end(end: End): Promise<JobRow | null> {
+    const done = await this.db.transaction(async (tx) => {
+      const moved = await this.jobs.move(tx, {
+        jobId: end.jobId,
+        transition: end.transition,
+        claimToken: end.claimToken,
+        keyId: end.keyId,
+        data: end.error ? { code: end.error.code, message: end.error.message } : {},
+        set: endColumns(end),
+      });
+      if (!moved) return null;
+      await end.inTransaction?.(tx, moved);
+      await this.attempts.abandon(tx, moved.id);
+      await this.assets.references.unpin(tx, moved.id);
+      const job = await this.closeMoney(tx, moved);
+      const open = await this.attempts.countOpen(tx, job.id);
+      return { job, open, deliveries: await this.writeWebhook(tx, job, eventType(end.transition)) };
+    });
+    if (!done) return null;
+    this.signals.ended(done.job, done.deliveries, done.open > 0);
+    return done.job;
+  }
+
+  /** Closes one attempt, with the job's money where it was the last of a job that is over. */
+  async closeAttempt(jobId: string, attemptId: string, end: Parameters<AttemptsRepository['close']>[2]): Promise<boolean> {
+    const closed = await this.db.transaction(async (tx) => {
+      // Job before attempt, as everywhere: the lock order keeps two closers from waiting for each other.
+      const job = await lockJob(tx, jobId);
+      const won = await this.attempts.close(tx, attemptId, end);
+      if (won && job) await this.closeMoney(tx, job);
+      return won && job;
+    });
+    if (closed) this.signals.slotFreed(closed);
+    return Boolean(closed);
+  }
+
+  /** Writes a delivery for a non-terminal event where the client asked for it. */
+  async announce(job: JobRow, type: string): Promise<void> {
+    const id = await this.db.transaction(async (tx) => this.writeWebhook(tx, job, type));
+    if (id.length > 0) this.signals.deliver(id);
+  }
+
+  /**
+   * Settles or releases the hold of a job that is over, once no attempt of it may still be working. Succeeded: the price.
+   * Canceled by the client after the provider had done the work: the price, for it was bought. Else nothing.
+   */
+  private async closeMoney(tx: Tx, job: JobRow): Promise<JobRow> {
+    if (!isTerminal(job.status) || job.chargedMicroUsd !== null) return job;
+    if ((await this.attempts.countOpen(tx, job.id)) > 0) return job;
+    const bought = job.status === 'succeeded' || (job.status === 'canceled' && (await providerSucceeded(tx, job)));
+    const work = { workId: job.id, run: job.run };
+    if (bought) await this.ledger.settle(tx, { ...work, amountMicroUsd: Number(job.heldMicroUsd) });
+    else await this.ledger.release(tx, { ...work, reason: job.error?.code ?? job.status });
+    const chargedMicroUsd = bought ? job.heldMicroUsd : 0n;
+    await execute(tx, sql`UPDATE job SET charged_micro_usd = ${chargedMicroUsd}::bigint, version = version + 1 WHERE id = ${job.id}`);
+    return { ...job, chargedMicroUsd };
+  }
+
+  private async writeWebhook(tx: Tx, job: JobRow, type: string): Promise<string[]> {
+    if (!job.webhook || !wants(job.webhook.events, type)) return [];
+    const data = await this.views.forWebhook(job, tx);
+    const body: JsonObject = { type, timestamp: (job.finishedAt ?? job.updatedAt).toISOString(), data };
+    return [await this.webhooks.write(tx, { keyId: job.keyId, jobId: job.id, run: job.run, event: type, url: job.webhook.url, body })];
+  }
+}
+
+/** What is told after a commit: watchers, the delivery queue, the lane, and the engine where attempts are left to tend. */
+@Injectable()
+export class JobSignals {
+  constructor(
+    private readonly notifier: Notifier,
+    private readonly webhooks: Webhooks,
+    private readonly admission: Admission,
+    private readonly doorbell: Doorbell,
+  ) {}
+
+  ended(job: JobRow, deliveries: string[], attemptsLeft: boolean): void {
+    this.notifier.changed(job.id);
+    this.deliver(deliveries);
+    this.slotFreed(job);
+    if (attemptsLeft) void this.doorbell.ring(job.id).catch(() => undefined);
+  }
+
+  slotFreed(job: JobRow): void {
+    if (job.lane !== null) this.admission.nudge(job.lane);
+  }
+
+  deliver(deliveries: string[]): void {
+    if (deliveries.length > 0) void this.webhooks.enqueueAll(deliveries).catch(() => undefined);
+  }
+}
+
+/** The parts of `assets` that a job's end touches. */
+@Injectable()
+export class AssetsOfJobs {
+  constructor(
+    readonly references: References,
+    readonly outputs: Outputs,
+  ) {}
+}
+
+const TERMINAL_EVENTS = ['job.succeeded', 'job.failed', 'job.canceled'];
+const wants = (events: string[] | null, type: string): boolean => (events ?? TERMINAL_EVENTS).includes(type);
+
+function endColumns(end: End): Sql[] {
+  return [
+    sql`finished_at = now()`,
+    sql`wake_at = NULL`,
+    sql`expires_at = now() + retention_seconds * interval '1 second'`,
+    ...(end.transition === 'succeeded' ? [sql`progress = 1`] : []),
+    ...(end.error ? [sql`error = ${JSON.stringify(end.error)}::jsonb`] : []),
+    ...(end.warnings && end.warnings.length > 0 ? [sql`warnings = warnings || ${JSON.stringify(end.warnings)}::jsonb`] : []),
+  ];
+}
+
+async function lockJob(tx: Tx, jobId: string): Promise<JobRow | null> {
+  const row = await queryRow(tx, sql`SELECT * FROM job WHERE id = ${jobId} FOR UPDATE`);
+  return row && camelRow<JobRow>(row);
+}
+
+async function providerSucceeded(tx: Tx, job: Pick<JobRow, 'id' | 'run'>): Promise<boolean> {
+  const row = await queryRow(tx, sql`SELECT 1 AS one FROM attempt WHERE job_id = ${job.id} AND run = ${job.run} AND state = 'succeeded' LIMIT 1`);
+  return row !== null;
+}

@@ -1,0 +1,139 @@
+import { Injectable } from '@nestjs/common';
+import { Database, sql } from '../../../database/database.js';
+import { ProviderError, type TaskState } from '../../../providers/contract.js';
+import { pollDelayMs } from '../../../routing/backoff.js';
+import { AttemptsRepository } from '../../store/attempts.repository.js';
+import { JobsRepository } from '../../store/jobs.repository.js';
+import type { AttemptRow, JobRow } from '../../store/rows.js';
+import { AttemptFailures } from '../attempt-failures.js';
+import { timingBucket } from '../expected.js';
+import { Outcomes, JobSignals } from '../outcome.js';
+import { CALL_TIMEOUT_MS, ProviderCalls } from '../provider-calls.js';
+import { ProgressRepository } from '../progress.repository.js';
+import { RouteHealthRepository } from '../route-health.repository.js';
+import type { Next, StepContext } from '../step.js';
+
+/** A provider that says "no such task" is believed after this long, and only twice in a row. */
+const MISSING_GRACE_MS = 5000;
+const MISSING_TIMES = 2;
+const AUTH_POLL_MS = 60_000;
+
+/** `generating`: asks the provider. Trouble while asking is never the job's failure. */
+@Injectable()
+export class PollStep {
+  constructor(
+    private readonly db: Database,
+    private readonly jobs: JobsRepository,
+    private readonly attempts: AttemptsRepository,
+    private readonly calls: ProviderCalls,
+    private readonly failures: AttemptFailures,
+    private readonly outcomes: Outcomes,
+    private readonly seen: PollRecords,
+  ) {}
+
+  async run(context: StepContext, attempt: AttemptRow): Promise<Next> {
+    const { claim, signal } = context;
+    if (attempt.taskId === null) return this.failures.onForgotten(claim, attempt);
+    const first = firstPollMs(claim.job, attempt);
+    const elapsedMs = claim.now.getTime() - (attempt.submittedAt ?? attempt.createdAt).getTime();
+    if (attempt.polls === 0 && elapsedMs < first) {
+      await this.attempts.polled(attempt.id, { missing: false, wakeAt: new Date(claim.now.getTime() + first) });
+      return { delayMs: first - elapsedMs };
+    }
+    if (elapsedMs > attempt.route.maxRunSeconds * 1000) return this.tooLong(context, attempt);
+
+    const taskId = attempt.taskId;
+    try {
+      const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
+      return await this.on(state, context, attempt, elapsedMs);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      if (error.kind === 'not_found') return this.missing(context, attempt, elapsedMs);
+      await this.seen.health.coolDownIfRateLimited(attempt.route.id, error);
+      return this.again(context, attempt, elapsedMs, error.kind === 'auth' ? AUTH_POLL_MS : error.detail.retryAfterMs);
+    }
+  }
+
+  private async on(state: TaskState, context: StepContext, attempt: AttemptRow, elapsedMs: number): Promise<Next> {
+    const { claim } = context;
+    switch (state.state) {
+      case 'pending':
+        if (state.progress !== undefined) await this.seen.progress.save(claim.job.id, attempt.id, state.progress);
+        return this.again(context, attempt, elapsedMs, state.pollAfterMs);
+      case 'missing':
+        return this.missing(context, attempt, elapsedMs);
+      case 'failed':
+        return this.failures.onRunFailed(claim, attempt, state.error);
+      case 'succeeded':
+        await this.succeeded(claim.job, claim.token, attempt, state, elapsedMs);
+        return 'now';
+    }
+  }
+
+  private async succeeded(job: JobRow, claimToken: string, attempt: AttemptRow, state: Extract<TaskState, { state: 'succeeded' }>, elapsedMs: number): Promise<void> {
+    const end = { state: 'succeeded' as const, artifacts: state.artifacts, upstreamCostMicroUsd: state.upstreamCostMicroUsd ?? null };
+    const moved = await this.db.transaction(async (tx) => {
+      const set = state.warnings && state.warnings.length > 0 ? [sql`warnings = warnings || ${JSON.stringify(state.warnings)}::jsonb`] : [];
+      const won = await this.jobs.move(tx, { jobId: job.id, transition: 'provider_succeeded', claimToken, set });
+      if (won) await this.attempts.close(tx, attempt.id, end);
+      return won;
+    });
+    if (!moved) {
+      // Canceled while the poll was on its way: the work was bought all the same.
+      await this.outcomes.closeAttempt(job.id, attempt.id, end);
+      return;
+    }
+    this.seen.signals.slotFreed({ ...moved, lane: attempt.lane });
+    await this.seen.health.measured(attempt.route.id, timingBucket(job.operation, job.input), elapsedMs / 1000);
+    await this.seen.health.succeeded(attempt.route.id);
+  }
+
+  private async again({ claim }: StepContext, attempt: AttemptRow, elapsedMs: number, askedMs: number | undefined): Promise<Next> {
+    const delayMs = pollDelayMs({
+      elapsedMs,
+      expectedMs: claim.job.expectedSeconds * 1000,
+      polls: attempt.polls,
+      baseMs: attempt.route.pollIntervalMs,
+      retryAfterMs: askedMs,
+      random: Math.random,
+    });
+    await this.attempts.polled(attempt.id, { missing: false, wakeAt: new Date(claim.now.getTime() + delayMs) });
+    return { delayMs };
+  }
+
+  private async missing(context: StepContext, attempt: AttemptRow, elapsedMs: number): Promise<Next> {
+    const graceMs = this.calls.adapter(attempt).missingGraceMs ?? MISSING_GRACE_MS;
+    if (elapsedMs > graceMs && attempt.missing + 1 >= MISSING_TIMES) return this.failures.onForgotten(context.claim, attempt);
+    const delayMs = Math.max(attempt.route.pollIntervalMs / 2, 200);
+    await this.attempts.polled(attempt.id, { missing: true, wakeAt: new Date(context.claim.now.getTime() + delayMs) });
+    return { delayMs };
+  }
+
+  /** Longer than any run of this route takes: stop it where that is possible, and go by the error table. */
+  private async tooLong({ claim, signal }: StepContext, attempt: AttemptRow): Promise<Next> {
+    const taskId = attempt.taskId;
+    try {
+      await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, async (adapter, ctx) => adapter.cancel?.(taskId, ctx));
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+    }
+    const error = new ProviderError('timeout', 'rejected', `The run took longer than ${attempt.route.maxRunSeconds} s.`);
+    return this.failures.onRunFailed(claim, attempt, error);
+  }
+}
+
+/** What a poll writes down beside the attempt. */
+@Injectable()
+export class PollRecords {
+  constructor(
+    readonly progress: ProgressRepository,
+    readonly health: RouteHealthRepository,
+    readonly signals: JobSignals,
+  ) {}
+}
+
+/** First look: near the usual time for long runs, soon for short ones; a progress socket tells the rest. */
+function firstPollMs(job: JobRow, attempt: AttemptRow): number {
+  return Math.min(Math.max(job.expectedSeconds * 1000 * 0.15, attempt.route.pollIntervalMs / 4), attempt.route.pollIntervalMs * 2);
+}
+

@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { Outputs, type DerivedOutput } from '../../../assets/outputs.js';
+import { ObjectNotFound } from '../../../storage/object-store.js';
+import { reach } from '../fault-points.js';
+import { Outcomes } from '../outcome.js';
+import { StorageHealth } from '../storage-health.js';
+import type { Next, StepContext } from '../step.js';
+
+const STORAGE_PAUSE_MS = 3000;
+const RETRY_MS = 2000;
+
+/** `processing`: facts, faststart, poster, preview and the rest; then the job is done. A failed derivative is a warning. */
+@Injectable()
+export class ProcessStep {
+  constructor(
+    private readonly outputs: Outputs,
+    private readonly outcomes: Outcomes,
+    private readonly storage: StorageHealth,
+  ) {}
+
+  async run({ claim, signal }: StepContext): Promise<Next> {
+    const { job, token } = claim;
+    const derived: DerivedOutput[] = [];
+    try {
+      for (const stored of await this.outputs.stored(job.id, job.run)) {
+        derived.push(await this.outputs.derive({ ...stored, jobId: job.id, run: job.run, claimToken: token }, signal));
+      }
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (!(await this.storage.check())) return { delayMs: STORAGE_PAUSE_MS };
+      if (!(error instanceof ObjectNotFound)) return { delayMs: RETRY_MS };
+      const gone = { code: 'result_lost', message: 'The stored result is gone from the object store.', param: null, retryable: true };
+      await this.outcomes.end({ jobId: job.id, transition: 'failed', claimToken: token, error: gone });
+      return 'idle';
+    }
+    await reach('process.derived', job.id);
+    await this.outcomes.end({
+      jobId: job.id,
+      transition: 'succeeded',
+      claimToken: token,
+      warnings: derived.flatMap((one) => one.warnings),
+      inTransaction: (tx) => this.outputs.saveDerived(tx, job.id, job.run, derived),
+    });
+    await reach('end.committed', job.id);
+    return 'idle';
+  }
+}

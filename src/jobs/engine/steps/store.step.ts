@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import { ArtifactError } from '../../../assets/artifact-error.js';
+import { Outputs, type StoredArtifact } from '../../../assets/outputs.js';
+import { Database } from '../../../database/database.js';
+import { ProviderError } from '../../../providers/contract.js';
+import { submitBackoffMs } from '../../../routing/backoff.js';
+import { OpsEvents } from '../../../telemetry/ops-events.js';
+import { AttemptsRepository } from '../../store/attempts.repository.js';
+import { JobsRepository } from '../../store/jobs.repository.js';
+import type { AttemptRow, JobError } from '../../store/rows.js';
+import { reach } from '../fault-points.js';
+import { Notifier } from '../notifier.js';
+import { Outcomes } from '../outcome.js';
+import { ProviderCalls } from '../provider-calls.js';
+import { StorageHealth } from '../storage-health.js';
+import type { Next, StepContext } from '../step.js';
+
+const STORAGE_PAUSE_MS = 3000;
+/** A provider's results live for hours or days; trying longer than this finds nothing more. */
+const GIVE_UP_AFTER_MS = 6 * 3_600_000;
+const MAX_FRESH_LINKS = 3;
+
+/** `storing`: provider → object store, streamed. Keys carry the claim's token, and the output rows name the winner. */
+@Injectable()
+export class StoreStep {
+  constructor(
+    private readonly db: Database,
+    private readonly jobs: JobsRepository,
+    private readonly attempts: AttemptsRepository,
+    private readonly outputs: Outputs,
+    private readonly calls: ProviderCalls,
+    private readonly outcomes: Outcomes,
+    private readonly around: StoreSignals,
+  ) {}
+
+  async run({ claim, signal }: StepContext, attempt: AttemptRow): Promise<Next> {
+    const { job, token } = claim;
+    try {
+      const stored: StoredArtifact[] = [];
+      for (const [n, artifact] of (attempt.artifacts ?? []).entries()) {
+        const { adapter, ctx } = { adapter: this.calls.adapter(attempt), ctx: this.calls.context(attempt, signal) };
+        const open = (offset: number) => adapter.openArtifact(artifact, attempt.taskId, ctx, offset);
+        const where = { jobId: job.id, keyId: job.keyId, run: job.run, n, claimToken: token };
+        stored.push(await this.outputs.store({ ...where, artifact, open, signal, onBytes: () => reach('store.half', job.id) }));
+      }
+      await reach('store.stored', job.id);
+      const moved = await this.db.transaction(async (tx) => {
+        const won = await this.jobs.move(tx, { jobId: job.id, transition: 'stored', claimToken: token });
+        if (won) await this.outputs.record(tx, { jobId: job.id, keyId: job.keyId, run: job.run, retentionSeconds: job.retentionSeconds }, stored);
+        return won;
+      });
+      this.around.notifier.changed(job.id);
+      return moved ? 'now' : 'idle';
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return this.failed(claim, attempt, error);
+    }
+  }
+
+  private async failed(claim: StepContext['claim'], attempt: AttemptRow, error: unknown): Promise<Next> {
+    if (!(await this.around.storage.check())) return { delayMs: STORAGE_PAUSE_MS };
+    const kind = error instanceof ArtifactError ? error.kind : error instanceof ProviderError && error.kind === 'not_found' ? 'expired' : 'retry';
+    const sinceMs = claim.now.getTime() - (attempt.providerDoneAt ?? claim.now).getTime();
+    const message = error instanceof Error ? error.message : String(error);
+    switch (kind) {
+      case 'expired':
+        // A fresh poll of the task brings a fresh link, where the provider makes one.
+        if (attempt.freshLinks < MAX_FRESH_LINKS) return this.askForFreshLink(claim, attempt);
+        return this.giveUp(claim, attempt, { code: 'result_expired', message: 'The provider made a result, but its link no longer works.', param: null, retryable: true }, message);
+      case 'too_large':
+        return this.giveUp(claim, attempt, { code: 'result_too_large', message: 'The result is larger than this service stores.', param: null, retryable: false }, message);
+      case 'not_media':
+        return this.giveUp(claim, attempt, { code: 'invalid_result', message: 'The provider answered with something that is not media.', param: null, retryable: true }, message);
+      case 'retry':
+        if (sinceMs < GIVE_UP_AFTER_MS) return { delayMs: submitBackoffMs(Math.min(1 + Math.floor(sinceMs / 5000), 6)) };
+        return this.giveUp(claim, attempt, { code: 'result_unreachable', message: 'The provider made a result, but it could not be downloaded.', param: null, retryable: true }, message);
+    }
+  }
+
+  private async askForFreshLink(claim: StepContext['claim'], attempt: AttemptRow): Promise<Next> {
+    await this.db.transaction(async (tx) => {
+      const won = await this.jobs.move(tx, { jobId: claim.job.id, transition: 'link_expired', claimToken: claim.token });
+      if (won) await this.attempts.reopen(tx, attempt.id);
+    });
+    return { delayMs: 500 };
+  }
+
+  /** The upstream was paid and the client gets nothing: the platform bears it, and ops hear of it. */
+  private async giveUp(claim: StepContext['claim'], attempt: AttemptRow, error: JobError, detail: string): Promise<Next> {
+    await this.outcomes.end({ jobId: claim.job.id, transition: 'failed', claimToken: claim.token, error });
+    await this.around.ops.tell({
+      severity: 'critical',
+      type: 'result.lost',
+      message: `A bought result could not be stored (${error.code}): ${detail.slice(0, 300)}`,
+      data: { job_id: claim.job.id, attempt_id: attempt.id, route: attempt.route.id },
+    });
+    return 'idle';
+  }
+}
+
+/** What a store tells others. */
+@Injectable()
+export class StoreSignals {
+  constructor(
+    readonly notifier: Notifier,
+    readonly ops: OpsEvents,
+    readonly storage: StorageHealth,
+  ) {}
+}

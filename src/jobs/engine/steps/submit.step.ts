@@ -1,0 +1,159 @@
+import { Injectable } from '@nestjs/common';
+import { References, type PreparedReference } from '../../../assets/references.js';
+import { Database, sql } from '../../../database/database.js';
+import { ProviderError, type MediaTask, type Submitted } from '../../../providers/contract.js';
+import { OpsEvents } from '../../../telemetry/ops-events.js';
+import { AttemptsRepository } from '../../store/attempts.repository.js';
+import { JobsRepository } from '../../store/jobs.repository.js';
+import type { AttemptRow, JobRow } from '../../store/rows.js';
+import { AttemptFailures } from '../attempt-failures.js';
+import { reach } from '../fault-points.js';
+import { Notifier } from '../notifier.js';
+import { Outcomes } from '../outcome.js';
+import { ProviderCalls } from '../provider-calls.js';
+import { StorageHealth } from '../storage-health.js';
+import type { Next, StepContext } from '../step.js';
+import { msUntil } from '../step.js';
+
+/** The lease outlives the hard submit timeout by this much, so that a call can't still be on the wire when it runs out. */
+const LEASE_GRACE_MS = 5000;
+const STORAGE_PAUSE_MS = 5000;
+
+/**
+ * `submitting`: the step that spends. Token, endpoint and lease are saved before the call; a task id is saved whatever became
+ * of the job meanwhile; a request is sent again only where that can't buy twice.
+ */
+@Injectable()
+export class SubmitStep {
+  constructor(
+    private readonly db: Database,
+    private readonly jobs: JobsRepository,
+    private readonly attempts: AttemptsRepository,
+    private readonly references: References,
+    private readonly calls: ProviderCalls,
+    private readonly outcomes: Outcomes,
+    private readonly failures: AttemptFailures,
+    private readonly signals: SubmitSignals,
+  ) {}
+
+  async run(context: StepContext, attempt: AttemptRow): Promise<Next> {
+    const { claim } = context;
+    switch (attempt.state) {
+      case 'reserved':
+        return this.submit(context, attempt);
+      case 'submitting':
+        if (attempt.leaseUntil && attempt.leaseUntil > claim.now) return { delayMs: msUntil(claim, attempt.leaseUntil) + 50 };
+        return this.recover(context, attempt);
+      case 'unknown':
+        return this.reconcile(context, attempt);
+      case 'running':
+        // The worker died between the task id and the job's move.
+        await this.moveToGenerating(context.claim.job, claim.token, []);
+        return 'now';
+      default:
+        // Closed by ops or by the reconciliation of a canceled run: the job needs another slot.
+        await this.failures.requeue(claim, attempt, { nextRoute: false, delayMs: 0 });
+        return 'idle';
+    }
+  }
+
+  private async submit({ claim, signal }: StepContext, attempt: AttemptRow): Promise<Next> {
+    const { job } = claim;
+    if (!this.signals.storage.healthy()) return { delayMs: STORAGE_PAUSE_MS };
+    const { submitTimeoutMs, maxRunSeconds } = attempt.route;
+    const slotMs = maxRunSeconds * 1000 + submitTimeoutMs;
+    const lease = { token: claim.token, ms: submitTimeoutMs + LEASE_GRACE_MS, slotMs };
+    if (!(await this.attempts.startSubmit(attempt.id, lease))) return 'idle';
+    await reach('submit.leased', job.id);
+    try {
+      const task = this.taskOf(job, attempt);
+      const submitted = await this.calls.call(attempt, submitTimeoutMs, signal, (adapter, ctx) => adapter.submit(task, ctx));
+      await reach('submit.answered', job.id);
+      return await this.accepted(job, attempt, claim.token, submitted, slotMs);
+    } catch (error) {
+      if (error instanceof ProviderError) return this.failures.onSubmit(claim, { ...attempt, tries: attempt.tries + 1 }, error);
+      // The process is stopping, or the claim was lost: whether the provider took it is not known here.
+      throw error;
+    }
+  }
+
+  private async accepted(job: JobRow, attempt: AttemptRow, claimToken: string, submitted: Submitted, slotMs: number): Promise<Next> {
+    const saved = await this.attempts.saveTask(attempt, claimToken, submitted.taskId, slotMs);
+    await reach('submit.saved', job.id);
+    if (saved === 'orphan') {
+      await this.signals.ops.tell({
+        severity: 'warning',
+        type: 'attempt.orphan',
+        message: 'A provider task came back to a claim that no longer owned the attempt; it will be canceled.',
+        data: { job_id: job.id, attempt_id: attempt.id },
+      });
+      return 'now';
+    }
+    const moved = await this.moveToGenerating(job, claimToken, submitted.warnings ?? []);
+    if (moved) await this.outcomes.announce(moved, 'job.running');
+    return 'now';
+  }
+
+  private async moveToGenerating(job: JobRow, claimToken: string, warnings: string[]): Promise<JobRow | null> {
+    const set = warnings.length > 0 ? [sql`warnings = warnings || ${JSON.stringify(warnings)}::jsonb`] : [];
+    const moved = await this.jobs.move(this.db, { jobId: job.id, transition: 'submitted', claimToken, set });
+    this.signals.notifier.changed(job.id);
+    return moved;
+  }
+
+  /** A submit died under its lease: nobody is on the wire any more, and the task id never came. */
+  private async recover(context: StepContext, attempt: AttemptRow): Promise<Next> {
+    const adapter = this.calls.adapter(attempt);
+    if (adapter.can.synchronous) return this.failures.onDeadSynchronousSubmit(context.claim, attempt);
+    if (adapter.findByToken) return this.lookUp(context, attempt);
+    if (adapter.can.idempotencyKey || adapter.can.resubmitSafe) {
+      await this.attempts.releaseLease(attempt.id, attempt.leaseToken);
+      return 'now';
+    }
+    const error = new ProviderError('timeout', 'unknown', 'The worker stopped while the request was on the wire.');
+    return this.failures.onUnknown(context.claim, attempt, error);
+  }
+
+  /** Asks the provider whether the token's task exists; absence proved after the lease allows another submit. */
+  private async lookUp({ claim, signal }: StepContext, attempt: AttemptRow): Promise<Next> {
+    try {
+      const taskId = await this.calls.call(attempt, 15_000, signal, async (adapter, ctx) => (await adapter.findByToken?.(attempt.token, ctx)) ?? null);
+      if (taskId !== null) await this.attempts.adopt(attempt.id, taskId);
+      else await this.attempts.releaseLease(attempt.id, attempt.leaseToken);
+      return 'now';
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      return this.failures.whileUnknown(claim, attempt, error);
+    }
+  }
+
+  /** `unknown`: looked for as long as the route's `unknown_ttl` says, then lost. */
+  private async reconcile(context: StepContext, attempt: AttemptRow): Promise<Next> {
+    if (this.calls.adapter(attempt).findByToken) return this.lookUp(context, attempt);
+    return this.failures.whileUnknown(context.claim, attempt, null);
+  }
+
+  private taskOf(job: JobRow, attempt: AttemptRow): MediaTask {
+    return {
+      jobId: job.id,
+      modality: job.modality,
+      operation: job.operation,
+      model: attempt.model,
+      input: job.input,
+      references: this.references.resolve(job.references as PreparedReference[]),
+      options: (job.providerOptions[attempt.provider] ?? {}) as MediaTask['options'],
+      settings: attempt.route.settings,
+    };
+  }
+}
+
+/** What a submit tells others. */
+@Injectable()
+export class SubmitSignals {
+  constructor(
+    readonly notifier: Notifier,
+    readonly ops: OpsEvents,
+    readonly storage: StorageHealth,
+  ) {}
+}
+

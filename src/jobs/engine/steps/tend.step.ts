@@ -1,0 +1,108 @@
+import { Injectable } from '@nestjs/common';
+import { ProviderError } from '../../../providers/contract.js';
+import { isOpenAttempt } from '../../domain/states.js';
+import { AttemptsRepository } from '../../store/attempts.repository.js';
+import type { AttemptRow } from '../../store/rows.js';
+import { toAttemptError } from '../attempt-failures.js';
+import { Outcomes } from '../outcome.js';
+import { CALL_TIMEOUT_MS, ProviderCalls } from '../provider-calls.js';
+import { RouteTrouble } from '../route-trouble.js';
+import type { StepContext } from '../step.js';
+
+const SLOW_POLL_MS = 15_000;
+
+/**
+ * Attempts that nobody waits for any more, but that may still work and cost: those of a job that is over, orphans, and the
+ * ones left behind `unknown`. They are canceled where that is possible, else watched until they end, for the money's sake.
+ */
+@Injectable()
+export class TendStep {
+  constructor(
+    private readonly attempts: AttemptsRepository,
+    private readonly calls: ProviderCalls,
+    private readonly outcomes: Outcomes,
+    private readonly trouble: RouteTrouble,
+  ) {}
+
+  /** Milliseconds until one of them is due again; null when none is open. */
+  async run(context: StepContext, strays: readonly AttemptRow[]): Promise<number | null> {
+    const delays: number[] = [];
+    for (const attempt of strays.filter((one) => isOpenAttempt(one.state))) {
+      const delayMs = await this.tend(context, attempt);
+      if (delayMs === null) continue;
+      await this.attempts.wake(attempt.id, new Date(context.claim.now.getTime() + delayMs));
+      delays.push(delayMs);
+    }
+    return delays.length > 0 ? Math.min(...delays) : null;
+  }
+
+  private async tend(context: StepContext, attempt: AttemptRow): Promise<number | null> {
+    const { claim } = context;
+    const dueMs = (attempt.wakeAt?.getTime() ?? 0) - claim.now.getTime();
+    if (dueMs > 50) return dueMs;
+    if (attempt.state === 'reserved') return this.close(attempt, { state: 'canceled' });
+    const leaseMs = (attempt.leaseUntil?.getTime() ?? 0) - claim.now.getTime();
+    if (attempt.state === 'submitting' && leaseMs > 0) return leaseMs + 50;
+    try {
+      return attempt.taskId === null ? await this.find(context, attempt) : await this.stop(context, attempt, attempt.taskId);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      return this.overdue(context, attempt) ? this.lose(attempt) : SLOW_POLL_MS;
+    }
+  }
+
+  /** A submit of unknown outcome. */
+  private async find({ claim, signal }: StepContext, attempt: AttemptRow): Promise<number | null> {
+    const { can, findByToken } = this.calls.adapter(attempt);
+    if (findByToken) {
+      const taskId = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (_adapter, ctx) => findByToken(attempt.token, ctx));
+      if (taskId === null) return this.close(attempt, { state: 'canceled' });
+      await this.attempts.adopt(attempt.id, taskId);
+      return 0;
+    }
+    if (can.synchronous) return this.close(attempt, { state: 'lost' });
+    const ageMs = claim.now.getTime() - attempt.createdAt.getTime();
+    return ageMs < attempt.route.unknownTtlSeconds * 1000 ? SLOW_POLL_MS * 4 : this.lose(attempt);
+  }
+
+  private async stop(context: StepContext, attempt: AttemptRow, taskId: NonNullable<AttemptRow['taskId']>): Promise<number | null> {
+    const { signal } = context;
+    if (attempt.cancelRequestedAt === null) {
+      await this.attempts.requestCancel(attempt.id);
+      const answer = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, async (adapter, ctx) => adapter.cancel?.(taskId, ctx));
+      if (answer === 'canceled') return this.close(attempt, { state: 'canceled' });
+    }
+    const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
+    switch (state.state) {
+      case 'succeeded':
+        return this.close(attempt, { state: 'succeeded', artifacts: state.artifacts, upstreamCostMicroUsd: state.upstreamCostMicroUsd ?? null });
+      case 'failed':
+        return this.close(attempt, { state: 'failed', error: toAttemptError(state.error, state.error.kind) });
+      case 'missing':
+        return attempt.missing > 2 ? this.close(attempt, { state: 'canceled' }) : this.sawMissing(context, attempt);
+      case 'pending':
+        return this.overdue(context, attempt) ? this.lose(attempt) : (state.pollAfterMs ?? Math.min(attempt.route.pollIntervalMs * 2, SLOW_POLL_MS));
+    }
+  }
+
+  private async sawMissing({ claim }: StepContext, attempt: AttemptRow): Promise<number> {
+    const wakeAt = new Date(claim.now.getTime() + 2000);
+    await this.attempts.polled(attempt.id, { missing: true, wakeAt });
+    return 2000;
+  }
+
+  private overdue({ claim }: StepContext, attempt: AttemptRow): boolean {
+    const startedAt = attempt.submittedAt ?? attempt.createdAt;
+    return claim.now.getTime() - startedAt.getTime() > Math.max(attempt.route.maxRunSeconds, attempt.route.unknownTtlSeconds) * 1000;
+  }
+
+  private async lose(attempt: AttemptRow): Promise<null> {
+    await this.trouble.lost(attempt, 'it never ended');
+    return this.close(attempt, { state: 'lost' });
+  }
+
+  private async close(attempt: AttemptRow, end: Parameters<AttemptsRepository['close']>[2]): Promise<null> {
+    await this.outcomes.closeAttempt(attempt.jobId, attempt.id, end);
+    return null;
+  }
+}
