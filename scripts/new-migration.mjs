@@ -4,7 +4,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSchemaEngine } from '../src/database/schema-engine.ts';
+import { withSchemaEngine } from '../src/database/schema-engine.ts';
 
 const SCHEMA = 'prisma/schema.prisma';
 const oldSchema = process.argv[2];
@@ -24,12 +24,16 @@ async function withDatabase(use) {
   }
 }
 
-const sql = await withDatabase(async (url) => {
-  const engine = await openSchemaEngine(url, [[SCHEMA, await readFile(SCHEMA, 'utf8')]]);
+const model = await readFile(SCHEMA, 'utf8');
+const diff = async (engine) => {
   const from = oldSchema ? { tag: 'schemaDatamodel', files: await files(oldSchema) } : { tag: 'empty' };
-  const to = { tag: 'schemaDatamodel', files: await files(SCHEMA) };
-  const { stdout } = await engine.diff({ from, to, script: true, exitCode: null, filters });
+  const { stdout } = await engine.diff({
+    from,
+    to: { tag: 'schemaDatamodel', files: await files(SCHEMA) },
+    script: true,
+    exitCode: null,
+    filters,
+  });
   return stdout ?? '';
-});
-process.stdout.write(sql);
-process.exit(0);
+};
+process.stdout.write(await withDatabase((url) => withSchemaEngine(url, [[SCHEMA, model]], diff)));
