@@ -16,18 +16,31 @@ export interface PresignedPut {
 export interface ObjectStore {
   readonly kind: 's3' | 'file';
   /** Streams in constant memory; visible only when whole. */
-  put(key: string, body: Readable | Uint8Array, options: { contentType: string; signal?: AbortSignal }): Promise<{ bytes: number }>;
+  put(
+    key: string,
+    body: Readable | Uint8Array,
+    options: { contentType: string; signal?: AbortSignal },
+  ): Promise<{ bytes: number }>;
   /** `range` is inclusive. Throws ObjectNotFound. */
-  get(key: string, range?: { start: number; end?: number }): Promise<ObjectHead & { body: Readable; totalBytes: number }>;
+  get(
+    key: string,
+    range?: { start: number; end?: number },
+  ): Promise<ObjectHead & { body: Readable; totalBytes: number }>;
   head(key: string): Promise<ObjectHead | null>;
   copy(from: string, to: string, options: { contentType: string }): Promise<void>;
   /** Missing keys are no error. */
   delete(keys: readonly string[]): Promise<void>;
   list(prefix: string): AsyncIterable<{ key: string; bytes: number; modifiedAt: Date }>;
   /** A link for a browser, or null where Kiln must stream the bytes itself. */
-  presignGet(key: string, options: { expiresSeconds: number; contentType: string; filename?: string; inline: boolean }): Promise<string | null>;
+  presignGet(
+    key: string,
+    options: { expiresSeconds: number; contentType: string; filename?: string; inline: boolean },
+  ): Promise<string | null>;
   /** A link for one upload with length and type pinned, or null where Kiln must take the bytes itself. */
-  presignPut(key: string, options: { expiresSeconds: number; contentType: string; bytes: number }): Promise<PresignedPut | null>;
+  presignPut(
+    key: string,
+    options: { expiresSeconds: number; contentType: string; bytes: number },
+  ): Promise<PresignedPut | null>;
   /** Writes, reads and deletes a tiny object; throws when the store can't be used. */
   canary(): Promise<void>;
   close(): Promise<void>;
