@@ -1,0 +1,103 @@
+import type { z } from 'zod';
+import { messageOf } from '../common/errors.js';
+import type { JsonObject } from '../common/json.js';
+import { SettingsError, type Adapter } from '../providers/contract.js';
+import type { RouteFile } from './catalog-file.js';
+import { CatalogProblem } from './model-fields.js';
+import type { PriceRule, Route } from './schema.js';
+
+/** What a process has to serve routes with. */
+export interface RouteMeans {
+  /** Base URL of the sandbox and the credential it asks for; null where there is none. */
+  sandbox: { url: string; credential: string } | null;
+  hasCredential(name: string): boolean;
+  /** Base URLs of KILN_ENDPOINTS_{name}; empty where it is not set. */
+  endpointsFrom(name: string): string[];
+  adapters: ReadonlyMap<string, Adapter>;
+}
+
+/** Name under which the sandbox's credential is known. */
+export const SANDBOX_CREDENTIAL = 'sandbox';
+
+const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
+
+const issueText = (issue: z.core.$ZodIssue): string => [issue.path.join('.'), issue.message].filter(Boolean).join(': ');
+
+/** Settings with the files they name read in, checked by the adapter. */
+export function settingsOf(
+  file: RouteFile,
+  adapter: Adapter,
+  readFile: (name: string) => string,
+  path: readonly string[],
+): JsonObject {
+  const at = [...path, 'settings'];
+  let written: JsonObject;
+  try {
+    written = adapter.resolveSettings ? adapter.resolveSettings(file.settings, readFile) : file.settings;
+  } catch (error) {
+    if (error instanceof SettingsError) throw new CatalogProblem(at, error.message);
+    throw new CatalogProblem(at, `can't be read: ${messageOf(error)}`);
+  }
+  const parsed = adapter.settings.safeParse(written);
+  if (parsed.success) return parsed.data;
+  throw new CatalogProblem(at, parsed.error.issues.map(issueText).join('; '));
+}
+
+interface Served {
+  endpoints: string[];
+  credential: string | null;
+  sandbox: boolean;
+  disabled: string | null;
+}
+
+/** Who serves the route here: its own endpoints where all is given, else the sandbox, else nobody and why. */
+function servedBy(file: RouteFile, means: RouteMeans): Served {
+  const own = file.endpoints_from ? means.endpointsFrom(file.endpoints_from).map(withoutSlash) : [];
+  const endpoints = own.length > 0 ? own : (file.endpoints ?? []);
+  const held = file.credential !== undefined && means.hasCredential(file.credential);
+  const lacking = [
+    ...(endpoints.length === 0 ? [file.endpoints_from ? `KILN_ENDPOINTS_${file.endpoints_from}` : 'endpoints'] : []),
+    ...(file.credential !== undefined && !held && !file.credential_optional ? [`credential '${file.credential}'`] : []),
+  ];
+  if (lacking.length === 0)
+    return { endpoints, credential: held ? (file.credential ?? null) : null, sandbox: false, disabled: null };
+  if (means.sandbox && file.sandbox) {
+    const base = withoutSlash(means.sandbox.url);
+    return {
+      endpoints: file.sandbox.paths.map((at) => base + at),
+      credential: SANDBOX_CREDENTIAL,
+      sandbox: true,
+      disabled: null,
+    };
+  }
+  return { endpoints: [], credential: null, sandbox: false, disabled: `${lacking.join(' and ')} not set` };
+}
+
+/** A route as this process can use it. */
+export function routeOf(
+  id: string,
+  file: RouteFile,
+  parts: { settings: JsonObject; upstreamPrice: PriceRule },
+  means: RouteMeans,
+): Route {
+  const served = servedBy(file, means);
+  const pace = served.sandbox && file.sandbox ? file.sandbox : file;
+  return {
+    id,
+    provider: file.provider,
+    model: file.model,
+    ...served,
+    lane: file.lane,
+    ...parts,
+    retiresOn: file.retires_on ?? null,
+    substitute: file.substitute,
+    bridge: file.bridge,
+    scaleToZero: file.scale_to_zero,
+    spill: typeof file.spill === 'string' ? file.spill : { afterMs: file.spill.after_ms },
+    maxRunSeconds: file.max_run_seconds,
+    submitTimeoutMs: file.submit_timeout_ms,
+    pollIntervalMs: pace.poll_interval_ms,
+    expectedSeconds: pace.expected_seconds,
+    unknownTtlSeconds: file.unknown_ttl_seconds,
+  };
+}
