@@ -57,36 +57,39 @@ const conversions = {
   index: z.int().min(0).optional(),
 };
 
-const target = z.union([
-  inputRef.transform((to) => ({ to })),
-  z.strictObject({ to: inputRef, ...conversions }).superRefine((written, ctx) => {
-    const named = (['frames', 'number', 'values', 'modulo', 'upload'] as const).filter(
-      (name) => written[name] !== undefined,
-    );
-    if (named.length > 1) ctx.addIssue({ code: 'custom', message: `${named.join(' and ')} exclude each other` });
-    if (written.index !== undefined && !written.upload)
-      ctx.addIssue({ code: 'custom', message: 'index belongs to upload' });
-  }),
-]);
+/** One node input and how the request's value becomes its own. */
 export type Target = { to: string } & { [name in keyof typeof conversions]?: z.output<(typeof conversions)[name]> };
 
-const size = z
-  .strictObject({
-    width: z.array(inputRef).min(1),
-    height: z.array(inputRef).min(1),
-    /** Resolution → aspect ratio → [width, height]. */
-    table: z.record(resolution, z.record(aspectRatio, z.tuple([side, side]))).optional(),
-    /** Where the request says nothing; else the table's first entries. */
-    default: z.strictObject({ resolution: resolution.optional(), aspect_ratio: aspectRatio.optional() }).optional(),
-    /** Without an aspect ratio in the request, the table's nearest to this reference's own is taken. */
-    follow: z.enum(REFERENCE_ROLES).optional(),
-    /** Any width and height within these bounds, rounded to `step`. */
-    free: z.strictObject({ min: side, max: side, step: side.default(1) }).optional(),
-  })
-  .superRefine((written, ctx) => {
-    if (!written.table && !written.free)
-      ctx.addIssue({ code: 'custom', message: 'needs a table, or free bounds, or both' });
-  });
+const target = z
+  .union([
+    inputRef.transform((to) => ({ to })),
+    z.strictObject({ to: inputRef, ...conversions }).superRefine((written, ctx) => {
+      const named = (['frames', 'number', 'values', 'modulo', 'upload'] as const).filter(
+        (name) => written[name] !== undefined,
+      );
+      if (named.length > 1) ctx.addIssue({ code: 'custom', message: `${named.join(' and ')} exclude each other` });
+      if (written.index !== undefined && !written.upload)
+        ctx.addIssue({ code: 'custom', message: 'index belongs to upload' });
+    }),
+  ])
+  .transform((written): Target => written);
+
+const sizeShape = z.strictObject({
+  width: z.array(inputRef).min(1),
+  height: z.array(inputRef).min(1),
+  /** Resolution → aspect ratio → [width, height]. */
+  table: z.record(resolution, z.record(aspectRatio, z.tuple([side, side]))).optional(),
+  /** Where the request says nothing; else the table's first entries. */
+  default: z.strictObject({ resolution: resolution.optional(), aspect_ratio: aspectRatio.optional() }).optional(),
+  /** Without an aspect ratio in the request, the table's nearest to this reference's own is taken. */
+  follow: z.enum(REFERENCE_ROLES).optional(),
+  /** Any width and height within these bounds, rounded to `step`. */
+  free: z.strictObject({ min: side, max: side, step: side.default(1) }).optional(),
+});
+const size = sizeShape.superRefine((written, ctx) => {
+  if (!written.table && !written.free)
+    ctx.addIssue({ code: 'custom', message: 'needs a table, or free bounds, or both' });
+});
 export type SizeRule = z.output<typeof size>;
 
 const body = {
@@ -129,7 +132,7 @@ export const mapping = z.strictObject({
         when,
         workflow: workflowRef,
         inputs: body.inputs.optional(),
-        size: body.size,
+        size: sizeShape.partial().optional(),
         defaults: body.defaults.optional(),
         only: body.only.optional(),
         ignored: body.ignored.optional(),
@@ -168,7 +171,7 @@ export function mappingProblems(flow: Workflow): string[] {
     else if (isLink(found.inputs[input])) problems.push(`${where} names input ${ref}, which is linked to another node`);
   };
   for (const [name, targets] of Object.entries(flow.inputs))
-    for (const { to, ...conversion } of targets as readonly Target[]) {
+    for (const { to, ...conversion } of targets) {
       check(to, `inputs.${name}`);
       if (isReferenceRole(name) !== (conversion.upload === true))
         problems.push(

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { messageOf } from '../../common/errors.js';
 import type { JsonObject } from '../../common/json.js';
 import { SettingsError } from '../contract.js';
-import { graph, mapping, type Graph, type Mapping, type Workflow } from './mapping.js';
+import { graph, mapping, type Graph, type Mapping } from './mapping.js';
 import { settingsShape, type Settings } from './options.js';
 
 const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\.json$/, 'must be the name of a .json file');
@@ -43,12 +43,16 @@ function graphOf(ref: string | Graph, read: ReadFile): { name: string; graph: Gr
   throw new SettingsError(`${ref} is no workflow in API format (export it with "Export (API)")`);
 }
 
-function workflowsOf(map: Mapping, read: ReadFile): Workflow[] {
+/** Each graph with what it inherits, variants first; still to be checked. */
+function workflowsOf(map: Mapping, read: ReadFile): unknown[] {
   const { workflow: baseRef, variants, ...base } = map;
-  const others = variants.map(({ workflow: ref, inputs, ...own }): Workflow => {
-    const present = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
-    return { ...base, ...present, inputs: { ...base.inputs, ...inputs }, ...graphOf(ref, read) };
-  });
+  const others = variants.map(({ workflow: ref, inputs, size, ...own }): unknown => ({
+    ...base,
+    ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
+    inputs: { ...base.inputs, ...inputs },
+    size: size ? { ...base.size, ...size } : base.size,
+    ...graphOf(ref, read),
+  }));
   return [...others, { ...base, ...graphOf(baseRef, read) }];
 }
 

@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { readAll } from '../../../test/support/provider-wire.js';
+import { ProviderError } from '../contract.js';
+import { decodeValue, elideValues } from './json-values.js';
+
+const inChunks = (text: string, size: number): Readable =>
+  Readable.from(
+    Array.from({ length: Math.ceil(text.length / size) }, (_, at) => Buffer.from(text.slice(at * size, (at + 1) * size))),
+    { objectMode: false },
+  );
+
+const first = randomBytes(50);
+const second = randomBytes(31);
+const document = JSON.stringify({
+  note: 'a "bytes" : text \\ with bytes',
+  bytes: first.toString('base64'),
+  list: [{ other: 'bytes', bytes: second.toString('base64') }, 'bytes', { bytesLonger: 'kept' }],
+  done: true,
+});
+
+describe('values cut out of a JSON document', () => {
+  test.each([1, 2, 3, 5, 7, 64, 10_000])('chunks of %i bytes: the text keeps its shape, values become their ordinals', async (size) => {
+    expect(JSON.parse(await elideValues(inChunks(document, size), 'bytes'))).toEqual({
+      note: 'a "bytes" : text \\ with bytes',
+      bytes: '0',
+      list: [{ other: 'bytes', bytes: '1' }, 'bytes', { bytesLonger: 'kept' }],
+      done: true,
+    });
+  });
+
+  test.each([1, 2, 3, 5, 7, 64, 10_000])('chunks of %i bytes: each value is decoded', async (size) => {
+    expect(await readAll(decodeValue(inChunks(document, size), 'bytes', 0))).toEqual(first);
+    expect(await readAll(decodeValue(inChunks(document, size), 'bytes', 1))).toEqual(second);
+  });
+
+  test.each([1, 4, 100])('escapes inside a value are undone, also across chunks of %i', async (size) => {
+    const escaped = '{"bytes" :\n "\\u002fw\\/8\\u003d"}';
+    expect(await readAll(decodeValue(inChunks(escaped, size), 'bytes', 0))).toEqual(Buffer.from('/w/8=', 'base64'));
+  });
+
+  test('a value that is not a string is left alone', async () => {
+    expect(await elideValues(inChunks('{"bytes":null,"a":"bytes","b":"x"}', 3), 'bytes')).toBe('{"bytes":null,"a":"bytes","b":"x"}');
+  });
+
+  test('a document that ends inside a value is an error, not a short file', async () => {
+    const cut = document.slice(0, 80);
+    await expect(readAll(decodeValue(inChunks(cut, 9), 'bytes', 0))).rejects.toThrow('ended in the middle');
+    await expect(elideValues(inChunks(cut, 9), 'bytes')).rejects.toThrow(ProviderError);
+  });
+
+  test('a value that is no longer there is not_found', async () => {
+    await expect(readAll(decodeValue(inChunks(document, 9), 'bytes', 2))).rejects.toMatchObject({ kind: 'not_found' });
+  });
+});
