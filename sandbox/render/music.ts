@@ -1,0 +1,153 @@
+/** Synthesises music without a model: a seeded chord progression with bass, pad and a plucked melody. */
+import { writeFile } from 'node:fs/promises';
+import type { Ffmpeg } from './ffmpeg.js';
+import type { Piece } from './recipes.js';
+
+const SAMPLE_RATE = 44_100;
+const BEATS_PER_CHORD = 4;
+
+/** Progressions as semitones of the root and whether the chord is minor. */
+const PROGRESSIONS: readonly (readonly (readonly [number, boolean])[])[] = [
+  [
+    [0, false],
+    [7, false],
+    [9, true],
+    [5, false],
+  ],
+  [
+    [9, true],
+    [5, false],
+    [0, false],
+    [7, false],
+  ],
+  [
+    [0, false],
+    [9, true],
+    [2, true],
+    [7, false],
+  ],
+  [
+    [2, true],
+    [7, false],
+    [0, false],
+    [9, true],
+  ],
+];
+
+/** A small deterministic generator (mulberry32): the same seed always plays the same piece. */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+function frequencyOf(semitonesFromA4: number): number {
+  return 440 * 2 ** (semitonesFromA4 / 12);
+}
+
+interface Note {
+  startSample: number;
+  lengthSamples: number;
+  frequency: number;
+  gain: number;
+  /** Exponential decay per second; 0 holds the note. */
+  decay: number;
+}
+
+function composeLoop(seed: number, bpm: number): { notes: Note[]; samples: number } {
+  const random = randomOf(seed);
+  const progression = PROGRESSIONS[Math.floor(random() * PROGRESSIONS.length)] ?? [[0, false]];
+  const root = -9 + Math.floor(random() * 7);
+  const beatSamples = Math.round((60 / bpm) * SAMPLE_RATE);
+  const notes: Note[] = [];
+  progression.forEach(([degree, minor], chord) => {
+    const startSample = chord * BEATS_PER_CHORD * beatSamples;
+    const tones = [0, minor ? 3 : 4, 7].map((interval) => root + degree + interval);
+    const held = BEATS_PER_CHORD * beatSamples;
+    for (const tone of tones)
+      notes.push({ startSample, lengthSamples: held, frequency: frequencyOf(tone), gain: 0.08, decay: 0.3 });
+    for (let beat = 0; beat < BEATS_PER_CHORD; beat += 1) {
+      const at = startSample + beat * beatSamples;
+      notes.push({
+        startSample: at,
+        lengthSamples: beatSamples,
+        frequency: frequencyOf(root + degree - 24),
+        gain: 0.2,
+        decay: 4,
+      });
+      const tone = tones[Math.floor(random() * tones.length)] ?? root;
+      notes.push({
+        startSample: at,
+        lengthSamples: beatSamples,
+        frequency: frequencyOf(tone + 12),
+        gain: 0.12,
+        decay: 6,
+      });
+    }
+  });
+  return { notes, samples: progression.length * BEATS_PER_CHORD * beatSamples };
+}
+
+/** One turn of the progression as a 16-bit mono WAV file; ffmpeg repeats it as long as asked. */
+export function synthesiseLoop(seed: number, bpm: number): Buffer {
+  const { notes, samples } = composeLoop(seed, bpm);
+  const mix = new Float32Array(samples);
+  const attackSamples = SAMPLE_RATE / 100;
+  for (const note of notes) {
+    const step = (2 * Math.PI * note.frequency) / SAMPLE_RATE;
+    const length = Math.min(note.lengthSamples, samples - note.startSample);
+    for (let index = 0; index < length; index += 1) {
+      const attack = Math.min(1, index / attackSamples, (length - index) / attackSamples);
+      const envelope = attack * Math.exp((-note.decay * index) / SAMPLE_RATE);
+      const at = note.startSample + index;
+      mix[at] = (mix[at] ?? 0) + note.gain * envelope * Math.sin(step * index);
+    }
+  }
+  return wavOf(mix);
+}
+
+const WAV_HEADER_BYTES = 44;
+
+function wavOf(mix: Float32Array): Buffer {
+  const dataBytes = mix.length * 2;
+  const wav = Buffer.alloc(WAV_HEADER_BYTES + dataBytes);
+  wav.write('RIFF', 0, 'latin1');
+  wav.writeUInt32LE(36 + dataBytes, 4);
+  wav.write('WAVEfmt ', 8, 'latin1');
+  wav.writeUInt32LE(16, 16);
+  wav.writeUInt16LE(1, 20);
+  wav.writeUInt16LE(1, 22);
+  wav.writeUInt32LE(SAMPLE_RATE, 24);
+  wav.writeUInt32LE(SAMPLE_RATE * 2, 28);
+  wav.writeUInt16LE(2, 32);
+  wav.writeUInt16LE(16, 34);
+  wav.write('data', 36, 'latin1');
+  wav.writeUInt32LE(dataBytes, 40);
+  mix.forEach((sample, index) => {
+    wav.writeInt16LE(Math.round(Math.max(-1, Math.min(1, sample)) * 32_767), WAV_HEADER_BYTES + index * 2);
+  });
+  return wav;
+}
+
+const ENCODERS: Record<Piece['format'], string[]> = {
+  mp3: ['-c:a', 'libmp3lame', '-b:a', '128k', '-compression_level', '9'],
+  wav: ['-c:a', 'pcm_s16le'],
+  flac: ['-c:a', 'flac'],
+};
+
+/** Writes the piece to `output`; `scratch` is a free path that may be left behind. */
+export async function renderPiece(ffmpeg: Ffmpeg, piece: Piece, scratch: string, output: string): Promise<void> {
+  const loop = `${scratch}.wav`;
+  await writeFile(loop, synthesiseLoop(piece.seed, piece.bpm));
+  const seconds = String(piece.seconds);
+  await ffmpeg.run([
+    ['-stream_loop', '-1', '-i', loop, '-t', seconds, '-ac', '2', '-ar', String(SAMPLE_RATE)],
+    ['-map_metadata', '-1', '-fflags', '+bitexact', '-flags:a', '+bitexact', '-threads', '1'],
+    ENCODERS[piece.format],
+    ['-f', piece.format, output],
+  ]);
+}
