@@ -1,12 +1,12 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import { KilnError, unavailable } from '../common/errors.js';
 
 /** A connection of one's own, for LISTEN and for session advisory locks. Ends with `end()`. */
-export type DedicatedConnection = pg.Client;
+export type DedicatedConnection = Client;
 
 /** Opens a connection outside the pool. Its loss is told by the `end` event; an `error` event has a listener already. */
 export async function dedicatedConnection(url: string, applicationName = 'kiln'): Promise<DedicatedConnection> {
-  const client = new pg.Client({
+  const client = new Client({
     connectionString: url,
     application_name: applicationName,
     connectionTimeoutMillis: 5000,
@@ -18,12 +18,14 @@ export async function dedicatedConnection(url: string, applicationName = 'kiln')
   return client;
 }
 
-/** Socket errors, SQLSTATE classes and Prisma codes that say the server or the way to it is away. */
-const DOWN_CODES = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  ...['57P01', '57P02', '57P03', '53300', '53400', '08000', '08001', '08003', '08004', '08006'],
-  ...['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2037'],
-]);
+/** Socket errors, SQLSTATE and Prisma codes that say the server or the way to it is away. */
+const DOWN_CODES = new Set(
+  [
+    'ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH',
+    '57P01 57P02 57P03 53300 53400 08000 08001 08003 08004 08006',
+    'P1001 P1002 P1008 P1017 P2024 P2037',
+  ].flatMap((line) => line.split(' ')),
+);
 const DOWN_KINDS = new Set([
   'DatabaseNotReachable',
   'ConnectionClosed',

@@ -1,5 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { type DedicatedConnection, dedicatedConnection, translateDatabaseError } from './connection.js';
 import { Prisma, PrismaClient } from './generated/client.js';
 
@@ -34,10 +34,10 @@ const CONNECT_TIMEOUT_MS = 5000;
  */
 export class Database extends PrismaClient {
   readonly url: string;
-  readonly pool: pg.Pool;
+  readonly pool: Pool;
 
   constructor(options: DatabaseOptions) {
-    const pool = new pg.Pool({
+    const pool = new Pool({
       connectionString: options.url,
       max: options.poolSize,
       application_name: options.applicationName ?? 'kiln',

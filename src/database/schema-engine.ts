@@ -5,7 +5,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import * as engineGlue from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
-import pg from 'pg';
+import { Pool } from 'pg';
 
 const ENGINE_MODULE = '@prisma/schema-engine-wasm/schema_engine_bg';
 
@@ -30,10 +30,29 @@ const panics = globalThis as unknown as { PRISMA_WASM_PANIC_REGISTRY?: { set_mes
 async function loadEngine(): Promise<typeof SchemaEngine> {
   const glueFile = createRequire(import.meta.url).resolve(ENGINE_MODULE);
   const bytes = await readFile(join(glueFile, '..', 'schema_engine_bg.wasm'));
-  const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': engineGlue });
+  const { instance } = await WebAssembly.instantiate(bytes, {
+    './schema_engine_bg.js': withoutLingeringTimers(engineGlue),
+  });
   (engineGlue as unknown as Glue).__wbg_set_wasm(instance.exports);
   (instance.exports['__wbindgen_start'] as () => void)();
   return engineGlue.SchemaEngine;
+}
+
+/**
+ * The engine never clears the timer that limits its wait for a lock, which would keep a process that has migrated alive for
+ * 10 more seconds: its timers do not hold the process.
+ */
+function withoutLingeringTimers(glue: object): object {
+  const imports: Record<string, unknown> = { ...glue };
+  const name = Object.keys(imports).find((key) => key.startsWith('__wbg_setTimeout_'));
+  if (!name) return imports;
+  const setEngineTimeout = imports[name] as (...args: unknown[]) => unknown;
+  imports[name] = (...args: unknown[]) => {
+    const timer = setEngineTimeout(...args);
+    (timer as Partial<NodeJS.Timeout> | undefined)?.unref?.();
+    return timer;
+  };
+  return imports;
 }
 
 /**
@@ -48,7 +67,7 @@ export async function withSchemaEngine<T>(
   loaded ??= loadEngine();
   const Engine = await loaded;
   // The engine never closes the adapter it is given; with a pool of our own the connections end when it is done.
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, connectionTimeoutMillis: 5000 });
+  const pool = new Pool({ connectionString: databaseUrl, max: 2, connectionTimeoutMillis: 5000 });
   pool.on('error', () => undefined);
   const panicked = new Promise<never>((_, reject) => {
     panics.PRISMA_WASM_PANIC_REGISTRY = {

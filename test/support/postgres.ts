@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync, renameSync, rmSync, chmodSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 import { delay } from '../../src/common/time.js';
 import { startEmbeddedPostgres } from '../../src/database/embedded/postgres.js';
 import { migrate } from '../../src/database/migrations.js';
@@ -92,8 +92,8 @@ function withName(url: string, name: string): string {
   return named.href;
 }
 
-async function withAdmin<T>(url: string, use: (admin: pg.Client) => Promise<T>): Promise<T> {
-  const admin = new pg.Client({ connectionString: url });
+async function withAdmin<T>(url: string, use: (admin: Client) => Promise<T>): Promise<T> {
+  const admin = new Client({ connectionString: url });
   await admin.connect();
   try {
     return await use(admin);

@@ -4,7 +4,7 @@ import { existsSync, openSync, closeSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 import { delay } from '../../common/time.js';
 import { type PostgresBinaries, findBinaries } from './binaries.js';
 import { type Postmaster, isPostmaster, readPostmaster } from './postmaster.js';
@@ -177,21 +177,21 @@ async function tryLaunch(
   ]);
   const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], cwd: '/', uid, gid });
   closeSync(log);
-  let failure: Error | null = null;
-  child.once('error', (error) => (failure = error));
-  child.once('exit', () => (failure ??= new Error('exited')));
+  const ended: string[] = [];
+  child.once('error', (error) => ended.push(error.message));
+  child.once('exit', (code) => ended.push(`ended with ${code}`));
   child.unref();
   const until = Date.now() + server.timeoutMs;
-  while (!failure && Date.now() < until) {
+  while (ended.length === 0 && Date.now() < until) {
     const found = await readPostmaster(server.dataDir);
     if (found?.ready && found.port === port && (await answers(port, password))) return { running: found, log: '' };
     await delay(POLL_MS);
   }
-  return { running: null, log: (await readFile(logFile, 'utf8')).slice(-2000) || String(failure) };
+  return { running: null, log: (await readFile(logFile, 'utf8')).slice(-2000) || ended.join() };
 }
 
 async function answers(port: number, password: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: urlOf(port, password, 'postgres'), connectionTimeoutMillis: 5000 });
+  const client = new Client({ connectionString: urlOf(port, password, 'postgres'), connectionTimeoutMillis: 5000 });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -204,7 +204,7 @@ async function answers(port: number, password: string): Promise<boolean> {
 }
 
 async function ensureDatabase(adminUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
+  const client = new Client({ connectionString: adminUrl });
   await client.connect();
   try {
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [USER]);
