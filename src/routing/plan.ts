@@ -1,0 +1,94 @@
+import type { Model, Route } from '../catalog/schema.js';
+import type { Adapter, TaskShape } from '../providers/contract.js';
+
+/** A request's `routing`. */
+export interface RoutingOptions {
+  allowSubstitution: boolean;
+  allowFallback: boolean;
+  /** Providers, route ids (`veo-3.1/vertex`) or their last part (`vertex`); null allows all. */
+  only: string[] | null;
+  /** Whether to go on to the next route while it is unknown if a submit was bought. */
+  onUnknown: 'wait' | 'next';
+}
+
+/** State of a route, shared by all replicas; a route without a row is open. */
+export interface RouteStateRow {
+  id: string;
+  /** `open`; anything else takes no new work (`paused`, `draining`, `unauthorized`). */
+  state: string;
+  cooldownUntil: Date | null;
+  reason?: string | null;
+}
+
+export interface PlanArgs {
+  model: Model;
+  shape: Omit<TaskShape, 'model' | 'settings'>;
+  adapters: ReadonlyMap<string, Adapter>;
+  routing: RoutingOptions;
+  states: ReadonlyMap<string, RouteStateRow>;
+  now: Date;
+  /** Route id that ops chose; it overrules the client's wishes, a cooldown and a refused credential, not what a route can't do. */
+  forcedRoute?: string;
+}
+
+export interface Plan {
+  /** First choice first. Empty: nothing can run this, `passedOver` says why. */
+  routes: Route[];
+  passedOver: { route: string; reason: string }[];
+}
+
+const nameOf = (route: Route): string => route.id.slice(route.id.lastIndexOf('/') + 1);
+
+const isNamed = (route: Route, names: readonly string[]): boolean =>
+  names.some((name) => name === route.provider || name === route.id || name === nameOf(route));
+
+/** Whether the provider has stopped answering; the sandbox, which only speaks its wire, has not. */
+const isRetired = (route: Route, now: Date): boolean =>
+  route.retiresOn !== null && !route.sandbox && now.getTime() >= Date.parse(route.retiresOn);
+
+function wishProblem(route: Route, { routing, forcedRoute }: PlanArgs): string | null {
+  if (forcedRoute !== undefined) return route.id === forcedRoute ? null : `another route was forced: ${forcedRoute}`;
+  if (routing.only && !isNamed(route, routing.only)) return `not among routing.only: ${routing.only.join(', ')}`;
+  return route.substitute && !routing.allowSubstitution ? 'runs a substitute model, which the request refuses' : null;
+}
+
+function stateProblem(route: Route, { states, forcedRoute }: PlanArgs): string | null {
+  const row = states.get(route.id);
+  if (!row || row.state === 'open') return null;
+  if (forcedRoute !== undefined && row.state === 'unauthorized') return null;
+  return row.reason ? `${row.state}: ${row.reason}` : row.state;
+}
+
+function problem(route: Route, args: PlanArgs): string | null {
+  const wish = wishProblem(route, args);
+  if (wish !== null) return wish;
+  if (route.disabled !== null) return `disabled: ${route.disabled}`;
+  if (isRetired(route, args.now)) return `retired on ${route.retiresOn}`;
+  const adapter = args.adapters.get(route.provider);
+  if (!adapter) return `no adapter for ${route.provider}`;
+  const lacking = adapter.unsupported({ ...args.shape, model: route.model, settings: route.settings });
+  return lacking.length > 0 ? lacking.join('; ') : stateProblem(route, args);
+}
+
+const cooldownMs = (route: Route, { states, now }: PlanArgs): number =>
+  Math.max(0, (states.get(route.id)?.cooldownUntil?.getTime() ?? 0) - now.getTime());
+
+/**
+ * The routes that can run a task, in order of choice. A route that lacks what was asked for is passed over, never fed less;
+ * one that cools down comes after the others, the soonest first, and without fallback keeps its place: its job waits.
+ */
+export function plan(args: PlanArgs): Plan {
+  const passedOver: Plan['passedOver'] = [];
+  const able: Route[] = [];
+  for (const route of args.model.routes) {
+    const reason = problem(route, args);
+    if (reason === null) able.push(route);
+    else passedOver.push({ route: route.id, reason });
+  }
+  if (args.routing.allowFallback || args.forcedRoute !== undefined) {
+    // toSorted is stable: routes that don't cool down keep the catalog's order.
+    return { routes: able.toSorted((a, b) => cooldownMs(a, args) - cooldownMs(b, args)), passedOver };
+  }
+  const spare = able.slice(1).map((route) => ({ route: route.id, reason: 'the request allows no fallback' }));
+  return { routes: able.slice(0, 1), passedOver: [...passedOver, ...spare] };
+}
