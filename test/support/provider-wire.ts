@@ -4,7 +4,14 @@ import type { MediaKind, ProviderContext, ReferenceRole, ResolvedReference } fro
 
 /** What an upstream answers once: a status with a body, or no answer at all. */
 export type CannedAnswer =
-  | { status?: number; headers?: Record<string, string>; json?: unknown; text?: string; bytes?: Buffer; chunkBytes?: number }
+  | {
+      status?: number;
+      headers?: Record<string, string>;
+      json?: unknown;
+      text?: string;
+      bytes?: Buffer;
+      chunkBytes?: number;
+    }
   | Error;
 
 export interface WireCall {
@@ -24,7 +31,8 @@ function split(bytes: Buffer, size: number): Buffer[] {
 }
 
 function respond(answer: Exclude<CannedAnswer, Error>, url: string): EgressResponse {
-  const bytes = answer.bytes ?? Buffer.from(answer.text ?? (answer.json === undefined ? '' : JSON.stringify(answer.json)));
+  const bytes =
+    answer.bytes ?? Buffer.from(answer.text ?? (answer.json === undefined ? '' : JSON.stringify(answer.json)));
   const text = async (): Promise<string> => bytes.toString('utf8');
   return {
     status: answer.status ?? 200,
@@ -83,7 +91,12 @@ export class CannedWire {
   }
 }
 
-export function reference(role: ReferenceRole, kind: MediaKind, bytes: Buffer, more: Partial<ResolvedReference> = {}): ResolvedReference {
+export function reference(
+  role: ReferenceRole,
+  kind: MediaKind,
+  bytes: Buffer,
+  more: Partial<ResolvedReference> = {},
+): ResolvedReference {
   return {
     role,
     index: 0,

@@ -2,7 +2,7 @@ import { JWT } from 'google-auth-library';
 import { z } from 'zod';
 import { messageOf } from '../../common/errors.js';
 import { sha256Hex } from '../../common/ids.js';
-import type { EgressOptions } from '../../egress/egress.js';
+import { EgressError, type EgressOptions } from '../../egress/egress.js';
 import { ProviderError, type ProviderContext } from '../contract.js';
 import { fromTransport } from '../http-errors.js';
 
@@ -46,21 +46,31 @@ async function exchangeKey(json: string, ctx: ProviderContext): Promise<{ token:
   return { token: tokens.access_token, expiresAtMs: tokens.expiry_date ?? ctx.now() + RENEW_BEFORE_MS };
 }
 
+/** The auth library wraps what its fetch threw. */
+function causedByEgress(error: unknown): unknown {
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof EgressError) return at;
+  return error;
+}
+
 /** Tokens are kept until shortly before they end; concurrent calls share one exchange. */
 export function serviceAccountTokens(): TokenSource {
   const held = new Map<string, Promise<{ token: string; expiresAtMs: number }>>();
   return async (json, ctx) => {
     const key = sha256Hex(json);
-    const present = await held.get(key)?.catch(() => undefined);
-    if (present && present.expiresAtMs - RENEW_BEFORE_MS > ctx.now()) return present.token;
-    const fresh = exchangeKey(json, ctx);
+    const known = held.get(key);
+    if (known) {
+      const present = await known.catch(() => undefined);
+      if (present && present.expiresAtMs - RENEW_BEFORE_MS > ctx.now()) return present.token;
+      if (held.get(key) === known) held.delete(key);
+    }
+    const fresh = held.get(key) ?? exchangeKey(json, ctx);
     held.set(key, fresh);
     try {
       return (await fresh).token;
     } catch (error) {
       held.delete(key);
       if (error instanceof ProviderError) throw error;
-      const lost = fromTransport(error, 'prepares');
+      const lost = fromTransport(causedByEgress(error), 'prepares');
       // A refused assertion is a wrong or revoked key; a lost connection is not.
       throw lost.kind === 'internal'
         ? new ProviderError('auth', 'rejected', `the service account was refused: ${messageOf(error)}`, {

@@ -22,7 +22,11 @@ const task = (wire: 'vertex' | 'gemini', more: Partial<MediaTask> = {}): MediaTa
   ...more,
 });
 
-const shape = (wire: 'vertex' | 'gemini', input: TaskShape['input'], references: TaskShape['references'] = {}): TaskShape => ({
+const shape = (
+  wire: 'vertex' | 'gemini',
+  input: TaskShape['input'],
+  references: TaskShape['references'] = {},
+): TaskShape => ({
   modality: 'video',
   operation: 'text_to_video',
   model: 'veo-3.1-generate-001',
@@ -55,7 +59,10 @@ describe('google submit', () => {
           seed: 4294967295,
           generate_audio: false,
         },
-        references: [reference('last_image', 'image', Buffer.from('png2')), reference('image', 'image', Buffer.from('png'))],
+        references: [
+          reference('last_image', 'image', Buffer.from('png2')),
+          reference('image', 'image', Buffer.from('png')),
+        ],
         options: { person_generation: 'allow_adult' },
       }),
       wire.context(VERTEX, { credential: { kind: 'bearer', token: 'ya29' } }),
@@ -66,10 +73,18 @@ describe('google submit', () => {
   });
 
   test('the Gemini API gets neither seed nor generateAudio, and the key in its header', async () => {
-    const wire = new CannedWire().on('POST /models/veo-3.1-generate-preview:predictLongRunning', { json: gemini.started });
+    const wire = new CannedWire().on('POST /models/veo-3.1-generate-preview:predictLongRunning', {
+      json: gemini.started,
+    });
     const submitted = await google.submit(
       task('gemini', {
-        input: { prompt: 'A kite over dunes', duration_seconds: 8, aspect_ratio: '9:16', generate_audio: true, seed: null },
+        input: {
+          prompt: 'A kite over dunes',
+          duration_seconds: 8,
+          aspect_ratio: '9:16',
+          generate_audio: true,
+          seed: null,
+        },
         references: [
           reference('reference_images', 'image', Buffer.from('jpg'), { index: 1, contentType: 'image/jpeg' }),
           reference('reference_images', 'image', Buffer.from('png')),
@@ -86,16 +101,25 @@ describe('google submit', () => {
     const clip = [reference('video', 'video', Buffer.from('mp4'))];
     const onVertex = new CannedWire().on(VERTEX_START, { json: vertex.started });
     await google.submit(task('vertex', { references: clip }), onVertex.context(VERTEX));
-    const onGemini = new CannedWire().on('POST /models/veo-3.1-generate-preview:predictLongRunning', { json: gemini.started });
+    const onGemini = new CannedWire().on('POST /models/veo-3.1-generate-preview:predictLongRunning', {
+      json: gemini.started,
+    });
     await google.submit(task('gemini', { references: clip }), onGemini.context(GEMINI));
-    expect(onVertex.calls[0]?.body).toMatchObject({ instances: [{ video: { bytesBase64Encoded: 'bXA0', mimeType: 'video/mp4' } }] });
-    expect(onGemini.calls[0]?.body).toMatchObject({ instances: [{ video: { encodedVideo: 'bXA0', encoding: 'video/mp4' } }] });
+    expect(onVertex.calls[0]?.body).toMatchObject({
+      instances: [{ video: { bytesBase64Encoded: 'bXA0', mimeType: 'video/mp4' } }],
+    });
+    expect(onGemini.calls[0]?.body).toMatchObject({
+      instances: [{ video: { encodedVideo: 'bXA0', encoding: 'video/mp4' } }],
+    });
   });
 
   test('a service account is exchanged by the injected source', async () => {
     const adapter: Adapter = makeGoogle(async (json) => `token-of-${json}`);
     const wire = new CannedWire().on(VERTEX_START, { json: vertex.started });
-    await adapter.submit(task('vertex'), wire.context(VERTEX, { credential: { kind: 'google_service_account', json: 'acct' } }));
+    await adapter.submit(
+      task('vertex'),
+      wire.context(VERTEX, { credential: { kind: 'google_service_account', json: 'acct' } }),
+    );
     expect(wire.calls[0]?.headers['authorization']).toBe('Bearer token-of-acct');
   });
 
@@ -107,8 +131,12 @@ describe('google submit', () => {
       kind: 'invalid_input',
       detail: { param: 'image' },
     });
-    await expect(google.submit(task('vertex', { references: [huge] }), wire.context(VERTEX))).rejects.toMatchObject({ kind: 'invalid_input' });
-    await expect(google.submit(task('vertex'), wire.context(VERTEX, { credential: null }))).rejects.toMatchObject({ kind: 'auth' });
+    await expect(google.submit(task('vertex', { references: [huge] }), wire.context(VERTEX))).rejects.toMatchObject({
+      kind: 'invalid_input',
+    });
+    await expect(google.submit(task('vertex'), wire.context(VERTEX, { credential: null }))).rejects.toMatchObject({
+      kind: 'auth',
+    });
     expect(wire.calls).toEqual([]);
   });
 
@@ -127,8 +155,15 @@ describe('google submit', () => {
     [503, 'upstream connect error', 'unavailable', 'unknown'],
     [504, 'timeout', 'timeout', 'unknown'],
   ])('HTTP %i %j is %s, %s', async (status, json, kind, outcome) => {
-    const wire = new CannedWire().on(VERTEX_START, typeof json === 'string' ? { status, text: json } : { status, json });
-    await expect(google.submit(task('vertex'), wire.context(VERTEX))).rejects.toMatchObject({ kind, outcome, detail: { upstreamStatus: status } });
+    const wire = new CannedWire().on(
+      VERTEX_START,
+      typeof json === 'string' ? { status, text: json } : { status, json },
+    );
+    await expect(google.submit(task('vertex'), wire.context(VERTEX))).rejects.toMatchObject({
+      kind,
+      outcome,
+      detail: { upstreamStatus: status },
+    });
   });
 });
 
@@ -136,7 +171,10 @@ describe('google poll', () => {
   test('Vertex: the inline video never becomes part of the answer', async () => {
     const wire = new CannedWire().on(VERTEX_POLL, { json: vertex.done, chunkBytes: 7 });
     const state = await google.poll(vertexTask, wire.context(VERTEX));
-    expect(state).toEqual({ state: 'succeeded', artifacts: [{ type: 'video', contentType: 'video/mp4', source: { inline: 0 } }] });
+    expect(state).toEqual({
+      state: 'succeeded',
+      artifacts: [{ type: 'video', contentType: 'video/mp4', source: { inline: 0 } }],
+    });
     expect(wire.calls[0]?.body).toEqual({ operationName: vertex.started.name });
   });
 
@@ -151,13 +189,22 @@ describe('google poll', () => {
   test('running, filtered, failed, ended with nothing', async () => {
     expect(await pollVertex({ json: vertex.running })).toEqual({ state: 'pending', started: true });
     expect(await pollGemini({ json: gemini.running })).toEqual({ state: 'pending', started: true });
-    expect(await pollVertex({ json: vertex.filtered })).toMatchObject({ state: 'failed', error: { kind: 'content_policy', outcome: 'rejected' } });
+    expect(await pollVertex({ json: vertex.filtered })).toMatchObject({
+      state: 'failed',
+      error: { kind: 'content_policy', outcome: 'rejected' },
+    });
     expect(await pollGemini({ json: gemini.filtered })).toMatchObject({
       state: 'failed',
       error: { kind: 'content_policy', message: expect.stringContaining('issue with the audio') as string },
     });
-    expect(await pollVertex({ json: vertex.failed })).toMatchObject({ state: 'failed', error: { kind: 'unavailable', outcome: 'rejected' } });
-    expect(await pollVertex({ json: vertex.empty })).toMatchObject({ state: 'failed', error: { kind: 'internal', outcome: 'unknown' } });
+    expect(await pollVertex({ json: vertex.failed })).toMatchObject({
+      state: 'failed',
+      error: { kind: 'unavailable', outcome: 'rejected' },
+    });
+    expect(await pollVertex({ json: vertex.empty })).toMatchObject({
+      state: 'failed',
+      error: { kind: 'internal', outcome: 'unknown' },
+    });
   });
 
   test('some videos filtered: the rest succeed with a warning', async () => {
@@ -170,24 +217,52 @@ describe('google poll', () => {
 
   test('a result in a bucket is a failure that says so', async () => {
     const json = { done: true, response: { videos: [{ gcsUri: 'gs://b/o.mp4' }] } };
-    expect(await pollVertex({ json })).toMatchObject({ state: 'failed', error: { message: expect.stringContaining('bucket') as string } });
+    expect(await pollVertex({ json })).toMatchObject({
+      state: 'failed',
+      error: { message: expect.stringContaining('bucket') as string },
+    });
   });
 });
 
 describe('google: what a route can not do', () => {
   test.each([
-    ['vertex', { prompt: 'p', seed: 7, generate_audio: false, duration_seconds: 4, aspect_ratio: '9:16', fps: 24 }, {}, []],
+    [
+      'vertex',
+      { prompt: 'p', seed: 7, generate_audio: false, duration_seconds: 4, aspect_ratio: '9:16', fps: 24 },
+      {},
+      [],
+    ],
     ['gemini', { prompt: 'p', generate_audio: true }, { image: 1, last_image: 1 }, []],
     ['gemini', { prompt: 'p', seed: 7 }, {}, ['seed is not taken by the Gemini API']],
     ['gemini', { prompt: 'p', generate_audio: false }, {}, ['generate_audio can not be false on the Gemini API']],
     ['vertex', { prompt: 'p', seed: 2 ** 32 }, {}, ['seed must be a whole number from 0 to 4294967295']],
     ['vertex', { prompt: 'p', aspect_ratio: '1:1' }, {}, ['aspect_ratio "1:1" is not one of 16:9, 9:16']],
-    ['vertex', { prompt: 'p', duration_seconds: 6, resolution: '1080p' }, {}, ['duration_seconds must be 8 with resolution 1080p']],
-    ['vertex', { prompt: 'p', duration_seconds: 4 }, { reference_images: 1 }, ['duration_seconds must be 8 with reference_images']],
+    [
+      'vertex',
+      { prompt: 'p', duration_seconds: 6, resolution: '1080p' },
+      {},
+      ['duration_seconds must be 8 with resolution 1080p'],
+    ],
+    [
+      'vertex',
+      { prompt: 'p', duration_seconds: 4 },
+      { reference_images: 1 },
+      ['duration_seconds must be 8 with reference_images'],
+    ],
     ['vertex', { prompt: 'p' }, { image: 1, reference_images: 1 }, ['image and reference_images exclude each other']],
     ['vertex', { prompt: 'p' }, { last_image: 1 }, ['last_image needs image']],
-    ['vertex', { prompt: 'p', resolution: '1080p' }, { video: 1 }, ['resolution must be 720p when a video is extended']],
-    ['vertex', { prompt: 'p', camera: 'pan' }, { reference_audios: 1 }, ['camera is not taken by Veo', 'reference_audios is not taken by Veo']],
+    [
+      'vertex',
+      { prompt: 'p', resolution: '1080p' },
+      { video: 1 },
+      ['resolution must be 720p when a video is extended'],
+    ],
+    [
+      'vertex',
+      { prompt: 'p', camera: 'pan' },
+      { reference_audios: 1 },
+      ['camera is not taken by Veo', 'reference_audios is not taken by Veo'],
+    ],
   ] as const)('%s %j %j', (wire, input, references, expected) => {
     expect(google.unsupported(shape(wire, { ...input }, references))).toEqual(expected);
   });

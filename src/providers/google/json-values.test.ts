@@ -6,7 +6,9 @@ import { decodeValue, elideValues } from './json-values.js';
 
 const inChunks = (text: string, size: number): Readable =>
   Readable.from(
-    Array.from({ length: Math.ceil(text.length / size) }, (_, at) => Buffer.from(text.slice(at * size, (at + 1) * size))),
+    Array.from({ length: Math.ceil(text.length / size) }, (_, at) =>
+      Buffer.from(text.slice(at * size, (at + 1) * size)),
+    ),
     { objectMode: false },
   );
 
@@ -20,14 +22,17 @@ const document = JSON.stringify({
 });
 
 describe('values cut out of a JSON document', () => {
-  test.each([1, 2, 3, 5, 7, 64, 10_000])('chunks of %i bytes: the text keeps its shape, values become their ordinals', async (size) => {
-    expect(JSON.parse(await elideValues(inChunks(document, size), 'bytes'))).toEqual({
-      note: 'a "bytes" : text \\ with bytes',
-      bytes: '0',
-      list: [{ other: 'bytes', bytes: '1' }, 'bytes', { bytesLonger: 'kept' }],
-      done: true,
-    });
-  });
+  test.each([1, 2, 3, 5, 7, 64, 10_000])(
+    'chunks of %i bytes: the text keeps its shape, values become their ordinals',
+    async (size) => {
+      expect(JSON.parse(await elideValues(inChunks(document, size), 'bytes'))).toEqual({
+        note: 'a "bytes" : text \\ with bytes',
+        bytes: '0',
+        list: [{ other: 'bytes', bytes: '1' }, 'bytes', { bytesLonger: 'kept' }],
+        done: true,
+      });
+    },
+  );
 
   test.each([1, 2, 3, 5, 7, 64, 10_000])('chunks of %i bytes: each value is decoded', async (size) => {
     expect(await readAll(decodeValue(inChunks(document, size), 'bytes', 0))).toEqual(first);
@@ -40,7 +45,9 @@ describe('values cut out of a JSON document', () => {
   });
 
   test('a value that is not a string is left alone', async () => {
-    expect(await elideValues(inChunks('{"bytes":null,"a":"bytes","b":"x"}', 3), 'bytes')).toBe('{"bytes":null,"a":"bytes","b":"x"}');
+    expect(await elideValues(inChunks('{"bytes":null,"a":"bytes","b":"x"}', 3), 'bytes')).toBe(
+      '{"bytes":null,"a":"bytes","b":"x"}',
+    );
   });
 
   test('a document that ends inside a value is an error, not a short file', async () => {

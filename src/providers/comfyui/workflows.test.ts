@@ -1,0 +1,130 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { SettingsError } from '../contract.js';
+import facts from './fixtures/node-facts.json' with { type: 'json' };
+import { splitRef, type Workflow } from './mapping.js';
+import { loadWorkflow, resolveSettings } from './workflow-loader.js';
+
+const SHIPPED = fileURLToPath(new URL('../../../workflows', import.meta.url));
+const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/comfyui-empty-image', import.meta.url));
+
+interface NodeFacts {
+  required: string[];
+  optional?: string[];
+  output?: boolean;
+  multiples?: Record<string, number>;
+}
+const nodes = new Map(Object.entries(facts).filter(([name]) => name !== '_source') as unknown as [string, NodeFacts][]);
+
+const mappings = [SHIPPED, EXAMPLE].flatMap((dir) =>
+  readdirSync(dir)
+    .filter((name) => name.endsWith('.mapping.json'))
+    .map((name) => [name, dir] as const),
+);
+const flows = mappings.flatMap(([name, dir]) =>
+  loadWorkflow(dir, name).workflows.map((flow) => [flow.name, flow] as const),
+);
+
+test('every workflow file that is shipped belongs to a mapping', () => {
+  const files = [SHIPPED, EXAMPLE]
+    .flatMap((dir) => readdirSync(dir))
+    .filter((name) => name.endsWith('.json') && !name.endsWith('.mapping.json'));
+  expect(files.toSorted()).toEqual(flows.map(([name]) => name).toSorted());
+});
+
+describe.each(flows)('%s', (_name, flow: Workflow) => {
+  test.each(Object.entries(flow.graph))('node %s has the class and the inputs that ComfyUI knows', (_id, node) => {
+    const known = nodes.get(node.class_type);
+    expect(known).toBeDefined();
+    const inputs = Object.keys(node.inputs);
+    expect(known?.required.filter((input) => !inputs.includes(input))).toEqual([]);
+    expect(inputs.filter((input) => ![...(known?.required ?? []), ...(known?.optional ?? [])].includes(input))).toEqual(
+      [],
+    );
+  });
+
+  test('outputs are nodes that save', () => {
+    for (const id of flow.output) expect(nodes.get(flow.graph[id]?.class_type ?? '')?.output).toBe(true);
+  });
+
+  test('every size of the table is a multiple of what the node makes', () => {
+    const step = (refs: string[]): number =>
+      Math.max(
+        ...refs.map(
+          (ref) => nodes.get(flow.graph[splitRef(ref).node]?.class_type ?? '')?.multiples?.[splitRef(ref).input] ?? 1,
+        ),
+      );
+    const sizes = Object.values(flow.size?.table ?? {}).flatMap((row) => Object.values(row));
+    const odd = sizes.filter(
+      ([width, height]) => width % step(flow.size?.width ?? []) !== 0 || height % step(flow.size?.height ?? []) !== 0,
+    );
+    expect(odd).toEqual([]);
+  });
+});
+
+describe('a mapping that does not fit', () => {
+  const graph = {
+    '1': { class_type: 'EmptyImage', inputs: { width: 1, height: 1, color: 0 } },
+    '2': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'x' } },
+  };
+  const base = { workflow: graph, inputs: {}, filename_prefix: ['2.filename_prefix'], output: ['2'] };
+  const resolve = (more: object) => resolveSettings({ mapping: { ...base, ...more } }, () => '{}');
+
+  test('the base itself is good', () => {
+    expect(resolve({}).workflows).toHaveLength(1);
+  });
+
+  test.each([
+    [{ inputs: { seed: ['9.color'] } }, 'inputs.seed names node 9'],
+    [{ inputs: { seed: ['1.colour'] } }, 'has width, height, color'],
+    [{ inputs: { prompt: ['2.images'] } }, 'linked to another node'],
+    [{ inputs: { seed: [{ to: '1.color', modulo: 2, values: {} }] } }, 'exclude each other'],
+    [{ inputs: { image: ['1.color'] } }, 'a reference needs "upload": true'],
+    [{ inputs: { seed: [{ to: '1.color', upload: true }] } }, 'upload is for references'],
+    [{ inputs: { seed: [{ to: '1.color', clamp: 3 }] } }, 'mapping'],
+    [{ output: ['3'] }, 'output names node 3'],
+    [{ filename_prefix: ['1.filename_prefix'] }, 'filename_prefix names input'],
+    [{ defaults: { seed: 1 } }, 'defaults.seed is not mapped'],
+    [{ size: { width: ['1.width'], height: ['1.height'] } }, 'needs a table, or free bounds'],
+    [
+      {
+        size: {
+          width: ['1.width'],
+          height: ['1.height'],
+          table: { a: { '1:1': [8, 8] } },
+          default: { resolution: 'b' },
+        },
+      },
+      'is not in the table',
+    ],
+    [{ wrong_key: 1 }, 'wrong_key'],
+    [
+      { workflow: { ...graph, '3': { class_type: 'X', inputs: { image: ['7', 0] } } } },
+      'links to a node that is not there',
+    ],
+    [{ workflow: '../secret.json' }, 'mapping'],
+    [{ variants: [{ when: { references: ['image'] }, workflow: graph, output: ['8'] }] }, 'output names node 8'],
+  ])('%j: %s', (more, message) => {
+    expect(() => resolve(more)).toThrow(SettingsError);
+    expect(() => resolve(more)).toThrow(message);
+  });
+
+  test('a missing file, a broken one and a workflow in the editor format are named', () => {
+    const read = (name: string): string => {
+      if (name === 'editor.json') return '{"nodes": [], "links": []}';
+      if (name === 'broken.json') return '{';
+      throw new Error('ENOENT');
+    };
+    expect(() => resolveSettings({ mapping: 'none.json' }, read)).toThrow("none.json can't be read: ENOENT");
+    expect(() => resolveSettings({ mapping: 'broken.json' }, read)).toThrow('broken.json is not JSON');
+    expect(() => resolveSettings({ mapping: { ...base, workflow: 'editor.json' } }, read)).toThrow(
+      'no workflow in API format',
+    );
+  });
+
+  test('the route may name another workflow for the same mapping', () => {
+    const raw = readFileSync(`${EXAMPLE}/empty-image.json`, 'utf8');
+    const mapping = JSON.parse(readFileSync(`${EXAMPLE}/empty-image.mapping.json`, 'utf8')) as never;
+    expect(resolveSettings({ workflow: 'other.json', mapping }, () => raw).workflows[0]?.name).toBe('other.json');
+  });
+});
