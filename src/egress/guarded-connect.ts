@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { callbackify } from 'node:util';
 import { buildConnector } from 'undici';
 import { isPublicAddress, literalAddress } from './address.js';
 import { EgressError } from './egress.js';
@@ -20,19 +21,20 @@ export async function resolvePublic(hostname: string, resolve: Resolve): Promise
 }
 
 /** The socket's own look-up: what it returns is what is connected to, so there is no second answer to be fooled by. */
-function socketLookup(find: (hostname: string) => Promise<LookupAddress[]>): LookupFunction {
-  return (hostname, options, callback) => {
-    find(hostname).then(
-      (addresses) => {
-        const [first] = addresses;
-        if (first === undefined) callback(new EgressError('dns', `${hostname} has no address`, false), '');
-        else if (options.all === true) callback(null, addresses);
-        else callback(null, first.address, first.family);
-      },
-      (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), ''),
-    );
+const socketLookup =
+  (find: (hostname: string) => Promise<LookupAddress[]>): LookupFunction =>
+  (hostname, options, callback) => {
+    const answer = async (): Promise<LookupAddress[] | [LookupAddress]> => {
+      const [first, ...rest] = await find(hostname);
+      if (first === undefined) throw new EgressError('dns', `${hostname} has no address`, false);
+      return options.all === true ? [first, ...rest] : [first];
+    };
+    callbackify(answer)((error, addresses) => {
+      if (error !== null) callback(error, '');
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+    });
   };
-}
 
 /** A connector that resolves, checks and connects in one step; only exact exceptions skip the check. */
 export function guardedConnector(

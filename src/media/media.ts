@@ -23,7 +23,15 @@ export interface MediaLimits {
 export class UnusableMedia extends Error {
   override readonly name = 'UnusableMedia';
   constructor(
-    readonly reason: 'unknown_type' | 'not_allowed' | 'damaged' | 'too_large' | 'too_many_pixels' | 'too_long' | 'animated' | 'timeout',
+    readonly reason:
+      | 'unknown_type'
+      | 'not_allowed'
+      | 'damaged'
+      | 'too_large'
+      | 'too_many_pixels'
+      | 'too_long'
+      | 'animated'
+      | 'timeout',
     message: string,
   ) {
     super(message);

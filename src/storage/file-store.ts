@@ -18,7 +18,11 @@ const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || cod
 
 async function syncPath(path: string): Promise<void> {
   const handle = await open(path, 'r');
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /**
