@@ -14,8 +14,8 @@ import { ProviderCalls } from './provider-calls.js';
 import { RouteTrouble } from './route-trouble.js';
 import type { Next } from './step.js';
 
-/** Tries on one route in one run before the next route, or the end. */
-const MAX_TRIES_PER_ROUTE = 6;
+/** Runs that a forgetful in-cluster server gets on one route before the job ends. */
+const MAX_FORGOTTEN_RUNS = 6;
 const UNKNOWN_FIRST_LOOK_MS = 1500;
 const UNKNOWN_LOOK_MS = 30_000;
 
@@ -35,7 +35,8 @@ export class AttemptFailures {
   async onSubmit(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
     const decision = decide(error, 'submit', this.calls.adapter(attempt).can);
     await this.around.trouble.note(attempt, error, decision);
-    return decision.action === 'unknown' ? this.onUnknown(claim, attempt, error) : this.apply(claim, attempt, error, decision);
+    const mayBeBought = decision.action === 'unknown' || (decision.action === 'retry' && error.outcome === 'unknown');
+    return mayBeBought ? this.onUnknown(claim, attempt, error) : this.apply(claim, attempt, error, decision);
   }
 
   /** The provider said that the run failed. What can't be read while polling never comes here: that only delays the next poll. */
@@ -51,7 +52,8 @@ export class AttemptFailures {
     const marked = await this.attempts.markUnknown(attempt.id, attempt.leaseToken ?? claim.token, toAttemptError(error, 'outcome_unknown'));
     if (!marked) return 'now';
     if (can.findByToken) return { delayMs: UNKNOWN_FIRST_LOOK_MS };
-    if (can.idempotencyKey || can.resubmitSafe) {
+    if (can.synchronous && attempt.tries >= 2) return this.onDeadSynchronousSubmit(claim, attempt);
+    if (can.idempotencyKey || can.resubmitSafe || can.synchronous) {
       await this.attempts.releaseLease(attempt.id, null);
       return { delayMs: submitBackoffMs(attempt.tries) };
     }
@@ -83,10 +85,10 @@ export class AttemptFailures {
   /** The provider no longer knows the task. In-cluster servers lose their queue at a restart: the job simply runs again. */
   async onForgotten(claim: Claim, attempt: AttemptRow): Promise<Next> {
     await this.around.trouble.lost(attempt, 'the provider no longer knows the task');
-    const again = this.calls.adapter(attempt).can.resubmitSafe && triesOn(claim, attempt) < MAX_TRIES_PER_ROUTE;
+    const again = this.calls.adapter(attempt).can.resubmitSafe && triesOn(claim, attempt) < MAX_FORGOTTEN_RUNS;
     if (again) return this.requeue(claim, attempt, { nextRoute: false, delayMs: 0, state: 'lost' });
     if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, state: 'lost' });
-    const error = { code: 'provider_lost_task', message: 'The provider lost this job while it was running.', param: null, retryable: true };
+    const error: JobError = { code: 'provider_lost_task', message: 'The provider lost this job while it was running.', param: null, retryable: true };
     return this.fail(claim, attempt, 'lost', error, null);
   }
 
@@ -122,7 +124,7 @@ export class AttemptFailures {
   private async apply(claim: Claim, attempt: AttemptRow, error: ProviderError, decision: Decision): Promise<Next> {
     const record = toAttemptError(error, decision.code);
     const backoff = Math.max(submitBackoffMs(triesOn(claim, attempt)), error.detail.retryAfterMs ?? 0);
-    const exhausted = triesOn(claim, attempt) >= MAX_TRIES_PER_ROUTE;
+    const exhausted = decision.tries !== null && triesOn(claim, attempt) >= decision.tries;
     switch (decision.action) {
       case 'next_route':
         if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, error: record });
@@ -130,8 +132,7 @@ export class AttemptFailures {
         break;
       case 'retry':
       case 'wait':
-        // A provider that is merely busy is asked until the deadline; a failing one is given up for the next route.
-        if (!exhausted || error.kind === 'rate_limited') return this.requeue(claim, attempt, { nextRoute: false, delayMs: backoff, error: record });
+        if (!exhausted) return this.requeue(claim, attempt, { nextRoute: false, delayMs: backoff, error: record });
         if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, error: record });
         break;
       case 'unknown':

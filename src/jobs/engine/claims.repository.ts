@@ -6,6 +6,9 @@ import { camelRow, type AttemptRow, type JobRow } from '../store/rows.js';
 /** Steps that never finished before ops are asked to look. */
 export const MAX_CLAIMS = 3;
 
+/** A live job is never left without a wake: a step that lost its race and has nothing to do looks again after this. */
+const UNEXPECTED_IDLE_MS = 15_000;
+
 export interface Claim {
   job: JobRow;
   token: string;
@@ -76,7 +79,7 @@ export class ClaimsRepository {
    * poll must not be lost to the poll's back-off. `finished: false` leaves the count of claims standing.
    */
   async release(claim: Claim, nextDelayMs: number | null, finished: boolean): Promise<Released | null> {
-    const delay = nextDelayMs === null ? sql`NULL::timestamptz` : sql`now() + ${nextDelayMs}::float8 * interval '1 millisecond'`;
+    const delay = sql`now() + ${nextDelayMs ?? UNEXPECTED_IDLE_MS}::float8 * interval '1 millisecond'`;
     return queryRow<Released>(
       this.db,
       sql`UPDATE job SET claim_token = NULL, claim_until = NULL, claims = ${finished ? sql`0` : sql`claims`},

@@ -18,10 +18,10 @@ export class AttemptsRepository {
     return rows.map((row) => camelRow<AttemptRow>(row));
   }
 
-  async ofJobs(jobIds: readonly string[]): Promise<Map<string, AttemptRow[]>> {
+  async ofJobs(jobIds: readonly string[], db: Tx = this.db): Promise<Map<string, AttemptRow[]>> {
     const byJob = new Map<string, AttemptRow[]>();
     if (jobIds.length === 0) return byJob;
-    const rows = await queryRows(this.db, sql`SELECT * FROM attempt WHERE job_id = ANY(${[...jobIds]}) ORDER BY job_id, run, seq`);
+    const rows = await queryRows(db, sql`SELECT * FROM attempt WHERE job_id = ANY(${[...jobIds]}) ORDER BY job_id, run, seq`);
     for (const row of rows.map((one) => camelRow<AttemptRow>(one))) byJob.set(row.jobId, [...(byJob.get(row.jobId) ?? []), row]);
     return byJob;
   }
