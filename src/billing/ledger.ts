@@ -55,7 +55,7 @@ export class Ledger {
 
   /**
    * Charges at most what is held and gives the rest back. False when the run was settled or released before; throws where it
-   * was never held..
+   * was never held.
    */
   async settle(tx: Tx, settle: WorkRun & { amountMicroUsd: number; reason?: string }): Promise<boolean> {
     assertAmount(settle.amountMicroUsd);

@@ -48,7 +48,7 @@ function readYaml(path: string, what: string): unknown {
     throw new CatalogError(`${what} ${path} can't be read: ${messageOf(error)}`);
   }
   try {
-    return parse(text) as unknown;
+    return parse(text, { merge: true, maxAliasCount: 200 }) as unknown;
   } catch (error) {
     throw new CatalogError(`${what} ${path} is not YAML: ${messageOf(error)}`);
   }

@@ -2,10 +2,10 @@ import type { Adapter, ProviderError, ProviderErrorKind } from '../providers/con
 import { MINUTE_MS, SECOND_MS } from '../common/time.js';
 
 /**
- * `submit`: the call that buys. `poll`: asking how the run goes; its outcome is `rejected` where the provider answered that
- * the run failed, and `unknown` where it could not be asked. `download`: fetching what was made.
+ * `submit`: the call that buys. `poll`: a poll answered that the run failed. `ask`: a poll got no readable answer, which says
+ * nothing of the run. `download`: fetching what was made.
  */
-export type Phase = 'submit' | 'poll' | 'download';
+export type Phase = 'submit' | 'poll' | 'ask' | 'download';
 
 export interface Decision {
   /**
@@ -75,66 +75,66 @@ const rule = (
   more: Partial<Pick<Rule, 'alarm' | 'coolDownMs' | 'tries'>> = {},
 ): Rule => ({ action, code, alarm: 'quiet', coolDownMs: null, tries: 6, ...more });
 
-type Row = Readonly<Record<'submit' | 'run_failed' | 'ask_failed' | 'download', Rule>>;
+type Row = Readonly<Record<Phase, Rule>>;
 
 /** The whole policy. `submit` holds where nothing was bought; an unknown outcome is decided by what the route can do. */
 const TABLE: Readonly<Record<ProviderErrorKind, Row>> = {
   invalid_input: {
     submit: rule('fail', 'invalid_input'),
-    run_failed: rule('fail', 'invalid_input'),
+    poll: rule('fail', 'invalid_input'),
     // Our own question was wrong: the run may be well.
-    ask_failed: rule('wait', 'provider_error', { alarm: 'ops', tries: null }),
+    ask: rule('wait', 'provider_error', { alarm: 'ops', tries: null }),
     download: rule('fail', 'result_unreachable', { alarm: 'ops' }),
   },
   content_policy: {
     submit: rule('fail', 'content_policy'),
-    run_failed: rule('fail', 'content_policy'),
-    ask_failed: rule('fail', 'content_policy'),
+    poll: rule('fail', 'content_policy'),
+    ask: rule('fail', 'content_policy'),
     download: rule('fail', 'content_policy'),
   },
   auth: {
     submit: rule('next_route', 'provider_unavailable', { alarm: 'credential', coolDownMs: 10 * MINUTE_MS }),
-    run_failed: rule('next_route', 'provider_unavailable', { alarm: 'credential', coolDownMs: 10 * MINUTE_MS }),
+    poll: rule('next_route', 'provider_unavailable', { alarm: 'credential', coolDownMs: 10 * MINUTE_MS }),
     // What runs was bought: it goes on while people mend the credential.
-    ask_failed: rule('wait', 'provider_unavailable', { alarm: 'ops', tries: null }),
+    ask: rule('wait', 'provider_unavailable', { alarm: 'ops', tries: null }),
     download: rule('wait', 'result_unreachable', { alarm: 'ops', tries: null }),
   },
   quota: {
     submit: rule('next_route', 'provider_unavailable', { alarm: 'ops', coolDownMs: 10 * MINUTE_MS }),
-    run_failed: rule('next_route', 'provider_unavailable', { alarm: 'ops', coolDownMs: 10 * MINUTE_MS }),
-    ask_failed: rule('wait', 'provider_unavailable', { alarm: 'ops', tries: null }),
+    poll: rule('next_route', 'provider_unavailable', { alarm: 'ops', coolDownMs: 10 * MINUTE_MS }),
+    ask: rule('wait', 'provider_unavailable', { alarm: 'ops', tries: null }),
     download: rule('wait', 'result_unreachable', { alarm: 'ops', tries: null }),
   },
   rate_limited: {
     submit: rule('next_route', 'provider_rate_limited', { coolDownMs: 10 * SECOND_MS, tries: null }),
-    run_failed: rule('next_route', 'provider_rate_limited', { coolDownMs: 10 * SECOND_MS, tries: null }),
-    ask_failed: rule('wait', 'provider_rate_limited', { coolDownMs: 5 * SECOND_MS, tries: null }),
+    poll: rule('next_route', 'provider_rate_limited', { coolDownMs: 10 * SECOND_MS, tries: null }),
+    ask: rule('wait', 'provider_rate_limited', { coolDownMs: 5 * SECOND_MS, tries: null }),
     download: rule('wait', 'result_unreachable', { tries: null }),
   },
   unavailable: {
     submit: rule('next_route', 'provider_unavailable', { coolDownMs: 15 * SECOND_MS }),
-    run_failed: rule('next_route', 'provider_unavailable', { coolDownMs: 15 * SECOND_MS }),
-    ask_failed: rule('wait', 'provider_unavailable', { tries: null }),
+    poll: rule('next_route', 'provider_unavailable', { coolDownMs: 15 * SECOND_MS }),
+    ask: rule('wait', 'provider_unavailable', { tries: null }),
     download: rule('wait', 'result_unreachable', { tries: null }),
   },
   timeout: {
     submit: rule('next_route', 'provider_timeout', { coolDownMs: 15 * SECOND_MS }),
-    run_failed: rule('next_route', 'provider_timeout', { tries: 2 }),
-    ask_failed: rule('wait', 'provider_timeout', { tries: null }),
+    poll: rule('next_route', 'provider_timeout', { tries: 2 }),
+    ask: rule('wait', 'provider_timeout', { tries: null }),
     download: rule('wait', 'result_unreachable', { tries: null }),
   },
   not_found: {
     // The provider no longer has the model.
     submit: rule('next_route', 'provider_unavailable', { alarm: 'ops', coolDownMs: 10 * MINUTE_MS, tries: 1 }),
-    run_failed: rule('next_route', 'provider_error', { tries: 2 }),
+    poll: rule('next_route', 'provider_error', { tries: 2 }),
     // Right after a submit this can be early: the engine counts before it believes it.
-    ask_failed: rule('wait', 'provider_error', { tries: null }),
+    ask: rule('wait', 'provider_error', { tries: null }),
     download: rule('fail', 'result_expired', { alarm: 'ops' }),
   },
   internal: {
     submit: rule('next_route', 'provider_error', { coolDownMs: 10 * SECOND_MS, tries: 3 }),
-    run_failed: rule('next_route', 'provider_error', { tries: 2 }),
-    ask_failed: rule('wait', 'provider_error', { tries: null }),
+    poll: rule('next_route', 'provider_error', { tries: 2 }),
+    ask: rule('wait', 'provider_error', { tries: null }),
     download: rule('wait', 'result_unreachable', { tries: null }),
   },
 };
@@ -149,15 +149,8 @@ const unknownSubmit = (can: Adapter['can']): Rule =>
     : rule('unknown', 'outcome_unknown', { alarm: can.findByToken ? 'quiet' : 'ops', tries: null });
 
 function ruleFor(error: ProviderError, phase: Phase, can: Adapter['can']): Rule {
-  const row = TABLE[error.kind];
-  switch (phase) {
-    case 'submit':
-      return error.outcome === 'unknown' && !isVerdict(error.kind) ? unknownSubmit(can) : row.submit;
-    case 'poll':
-      return error.outcome === 'unknown' ? row.ask_failed : row.run_failed;
-    case 'download':
-      return row.download;
-  }
+  const open = phase === 'submit' && error.outcome === 'unknown' && !isVerdict(error.kind);
+  return open ? unknownSubmit(can) : TABLE[error.kind][phase];
 }
 
 function publicMessage(code: PublicCode, error: ProviderError): string {
