@@ -11,6 +11,9 @@ export interface FfmpegOptions {
   maxMemoryBytes: number;
 }
 
+/** What the limiting wrapper and the loader exit with: the server's fault, not the file's. */
+const CANNOT_START: ReadonlySet<number> = new Set([126, 127]);
+
 /** The one place where fluent-ffmpeg hands out what it has built. */
 type ArgumentBuilder = FfmpegCommand & { _getArguments(): string[] };
 
@@ -72,6 +75,8 @@ export class Ffmpeg {
     if (result.timedOut)
       throw new UnusableMedia('timeout', `the ${type.kind} could not be processed within ${limits.timeoutMs} ms`);
     if (result.code === 0) return result;
+    if (result.code !== null && CANNOT_START.has(result.code))
+      throw new Error(`${program} cannot be started: ${result.stderr.trim()}`);
     // The program's words name server paths: they stay in the cause, for operators.
     throw Object.assign(new UnusableMedia('damaged', `the ${type.kind} is damaged or cannot be decoded`), {
       cause: new Error(`exit ${result.code ?? 'by signal'}: ${result.stderr.trim()}`),

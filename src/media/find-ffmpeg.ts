@@ -26,7 +26,7 @@ const isExecutable = (path: string): Promise<boolean> =>
 
 /** Version and year from the first line of `ffmpeg -version`. */
 export function parseVersion(output: string): { version: string; year: number } | null {
-  const match = /^ff\w+ version (\S+) Copyright \(c\) (?:\d{4}-)?(\d{4})/.exec(output);
+  const match = /^ff\w+ version (\S+) .*?Copyright \(c\) (?:\d{4}-)?(\d{4})/.exec(output);
   return match === null ? null : { version: match[1] ?? '', year: Number(match[2]) };
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Ffmpeg } from './ffmpeg.js';
 import { outputUrl } from './ffmpeg.js';
 import { type MediaFacts, type MediaLimits, UnusableMedia } from './media.js';
@@ -96,7 +97,7 @@ export async function sanitiseRecording(
   return probeRecording(ffmpeg, outPath, await requireMediaType(outPath), limits);
 }
 
-/** Poster: the first frame of a generated clip is often black or a repeat of the reference image. */
+/** The first frame of a generated clip is often black or a repeat of the reference image. */
 const posterSecond = (facts: MediaFacts): number => Math.min(0.5, (facts.durationSeconds ?? 0) / 4);
 
 export async function writePoster(
@@ -106,14 +107,18 @@ export async function writePoster(
   type: MediaType,
   facts: MediaFacts,
 ): Promise<void> {
-  await ffmpeg.run(path, type, (command) =>
-    command
-      .seekInput(posterSecond(facts))
-      .frames(1)
-      .outputOptions('-map', '0:V:0', '-pix_fmt', 'yuvj420p', '-q:v', '3', '-map_metadata', '-1', '-update', '1')
-      .format('image2')
-      .output(outputUrl(outPath)),
-  );
+  const writeAt = (second: number): Promise<unknown> =>
+    ffmpeg.run(path, type, (command) =>
+      command
+        .seekInput(second)
+        .frames(1)
+        .outputOptions('-map', '0:V:0', '-pix_fmt', 'yuvj420p', '-q:v', '3', '-map_metadata', '-1', '-update', '1')
+        .format('image2')
+        .output(outputUrl(outPath)),
+    );
+  await writeAt(posterSecond(facts));
+  // A clip of one long frame has nothing after it; ffmpeg calls that a success.
+  if (!existsSync(outPath)) await writeAt(0);
 }
 
 export async function writePreview(ffmpeg: Ffmpeg, path: string, outPath: string, type: MediaType): Promise<void> {
