@@ -25,7 +25,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 function refuseUnknown(model: Model, name: string, param: string): never {
   const field = `${param}.${name}`;
   const names = Object.keys(model.fields).join(', ');
-  const reason = model.refused[name];
+  const reason = Object.hasOwn(model.refused, name) ? model.refused[name] : undefined;
   if (reason !== undefined)
     throw invalidRequest(`'${field}' is not supported by ${model.id}: ${reason}. Allowed: ${names}.`, field);
   if (Object.hasOwn(VOCABULARY[model.modality], name))

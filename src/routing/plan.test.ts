@@ -1,0 +1,114 @@
+import { loadCatalog } from '../catalog/load-catalog.js';
+import type { Model } from '../catalog/schema.js';
+import { adapters } from '../providers/registry.js';
+import { plan, type PlanArgs, type RouteStateRow } from './plan.js';
+
+const NOW = new Date('2026-11-23T12:00:00Z');
+const sandboxed = loadCatalog({
+  overlayPath: null,
+  sandbox: { url: 'http://127.0.0.1:1', credential: 'x' },
+  hasCredential: () => false,
+  endpointsFrom: () => [],
+  adapters,
+  now: () => NOW,
+});
+const veo = sandboxed.get('veo-3.1') as Model;
+
+const args: PlanArgs = {
+  model: veo,
+  shape: { modality: 'video', operation: 'text_to_video', input: { prompt: 'x', duration_seconds: 8 }, references: {} },
+  adapters,
+  routing: { allowSubstitution: true, allowFallback: true, only: null, onUnknown: 'wait' },
+  states: new Map(),
+  now: NOW,
+};
+const ids = (changed: Partial<PlanArgs>): string[] => plan({ ...args, ...changed }).routes.map((route) => route.id);
+const reasons = (changed: Partial<PlanArgs>): string[] =>
+  plan({ ...args, ...changed }).passedOver.map(({ route, reason }) => `${route}: ${reason}`);
+const states = (...rows: Partial<RouteStateRow>[]): Map<string, RouteStateRow> =>
+  new Map(rows.map((row) => [String(row.id), { id: String(row.id), state: 'open', cooldownUntil: null, ...row }]));
+const routing = (changed: Partial<PlanArgs['routing']>): Partial<PlanArgs> => ({
+  routing: { ...args.routing, ...changed },
+});
+const with2 = (changed: object): Model => ({
+  ...veo,
+  routes: veo.routes.map((route, n) => (n === 1 ? { ...route, ...changed } : route)),
+});
+const later = (ms: number): Date => new Date(NOW.getTime() + ms);
+
+it("keeps the catalog's order", () => {
+  expect(plan(args)).toMatchObject({ passedOver: [] });
+  expect(ids({})).toEqual(['veo-3.1/vertex', 'veo-3.1/gemini']);
+});
+
+it('passes over what a route can not do, never feeding it less', () => {
+  const seeded = { shape: { ...args.shape, input: { ...args.shape.input, seed: 7 } } };
+  expect(ids(seeded)).toEqual(['veo-3.1/vertex']);
+  expect(reasons(seeded)).toEqual(['veo-3.1/gemini: seed is not taken by the Gemini API']);
+});
+
+it.each([['vertex'], ['veo-3.1/vertex']])('keeps to routing.only %s', (name) => {
+  expect(ids(routing({ only: [name] }))).toEqual(['veo-3.1/vertex']);
+  expect(reasons(routing({ only: [name] }))).toEqual([`veo-3.1/gemini: not among routing.only: ${name}`]);
+});
+
+it('takes a provider in routing.only, and has nothing for an unknown one', () => {
+  expect(ids(routing({ only: ['google'] }))).toHaveLength(2);
+  expect(ids(routing({ only: ['acme'] }))).toEqual([]);
+});
+
+it('has one route without fallback', () => {
+  expect(ids(routing({ allowFallback: false }))).toEqual(['veo-3.1/vertex']);
+  expect(reasons(routing({ allowFallback: false }))).toEqual(['veo-3.1/gemini: the request allows no fallback']);
+});
+
+it('leaves out a substitute that the request refuses', () => {
+  const model = with2({ substitute: true });
+  expect(ids({ model })).toHaveLength(2);
+  expect(ids({ model, ...routing({ allowSubstitution: false }) })).toEqual(['veo-3.1/vertex']);
+});
+
+it.each(['paused', 'draining', 'unauthorized'])('gives no new work to a route that is %s', (state) => {
+  expect(ids({ states: states({ id: 'veo-3.1/vertex', state, reason: 'because' }) })).toEqual(['veo-3.1/gemini']);
+  expect(reasons({ states: states({ id: 'veo-3.1/vertex', state, reason: 'because' }) })).toEqual([
+    `veo-3.1/vertex: ${state}: because`,
+  ]);
+});
+
+it('puts routes that cool down last, the soonest first, and waits for them without fallback', () => {
+  const both = states(
+    { id: 'veo-3.1/vertex', cooldownUntil: later(9000) },
+    { id: 'veo-3.1/gemini', cooldownUntil: later(1000) },
+  );
+  expect(ids({ states: both })).toEqual(['veo-3.1/gemini', 'veo-3.1/vertex']);
+  expect(ids({ states: both, ...routing({ allowFallback: false }) })).toEqual(['veo-3.1/vertex']);
+  const over = states({ id: 'veo-3.1/vertex', cooldownUntil: later(-1) });
+  expect(ids({ states: over })).toEqual(['veo-3.1/vertex', 'veo-3.1/gemini']);
+});
+
+it('skips a retired route from its day on, but for the sandbox', () => {
+  const real = { sandbox: false, retiresOn: '2026-11-23' };
+  expect(ids({ model: with2(real) })).toEqual(['veo-3.1/vertex']);
+  expect(ids({ model: with2(real), now: new Date('2026-11-22T23:59:59Z') })).toHaveLength(2);
+  expect(ids({ model: with2({ ...real, sandbox: true }) })).toHaveLength(2);
+});
+
+it('leaves out a disabled route', () => {
+  expect(reasons({ model: with2({ disabled: "credential 'gemini' not set" }) })).toEqual([
+    "veo-3.1/gemini: disabled: credential 'gemini' not set",
+  ]);
+});
+
+describe('a forced route', () => {
+  const forced = { forcedRoute: 'veo-3.1/gemini' };
+  it('overrules wishes, cooldown and a refused credential', () => {
+    expect(ids({ ...forced, ...routing({ only: ['vertex'], allowFallback: false }) })).toEqual(['veo-3.1/gemini']);
+    expect(
+      ids({ ...forced, states: states({ id: 'veo-3.1/gemini', state: 'unauthorized', cooldownUntil: later(9000) }) }),
+    ).toEqual(['veo-3.1/gemini']);
+  });
+  it('does not overrule a pause or what the route can not do', () => {
+    expect(ids({ ...forced, states: states({ id: 'veo-3.1/gemini', state: 'paused' }) })).toEqual([]);
+    expect(ids({ ...forced, shape: { ...args.shape, input: { prompt: 'x', seed: 1 } } })).toEqual([]);
+  });
+});
