@@ -206,7 +206,8 @@ function read(name: string, type: FieldType, value: unknown, isForm: boolean): u
     case 'integer':
     case 'number': {
       const number = isForm && source !== '' ? Number(source) : source;
-      if (typeof number !== 'number' || !Number.isFinite(number)) throw wrong(`a ${type}`);
+      if (typeof number !== 'number' || !Number.isFinite(number))
+        throw wrong(type === 'integer' ? 'an integer' : 'a number');
       if (type === 'integer' && !Number.isInteger(number)) throw wrong('an integer');
       return number;
     }
