@@ -1,4 +1,4 @@
-import type { EgressOptions, EgressResponse } from '../egress/egress.js';
+import { EgressError, type EgressOptions, type EgressResponse } from '../egress/egress.js';
 import { ProviderError, type ArtifactStream, type ProviderContext } from './contract.js';
 import { fromStatus, fromTransport } from './http-errors.js';
 
@@ -45,6 +45,11 @@ async function get(ctx: ProviderContext, address: ArtifactAddress, range: string
       ? ctx.fetch(address.url, options)
       : ctx.fetchForeign(address.url, options));
   } catch (error) {
+    // Asking again would not move the link.
+    if (error instanceof EgressError && error.reason === 'blocked')
+      throw new ProviderError('internal', 'unknown', `the result's link was not followed: ${error.message}`, {
+        cause: error,
+      });
     throw fromTransport(error, 'reads');
   }
 }

@@ -40,7 +40,7 @@ const shape = (input: JsonObject, references: TaskShape['references'] = {}, sett
   settings,
 });
 const inputsOf = (wire: CannedWire, node: string) =>
-  (wire.callsTo('/prompt')[0]?.body as { prompt: Graph }).prompt[node]?.inputs;
+  (wire.callsTo('/prompt')[0]?.body as { prompt: Graph } | undefined)?.prompt[node]?.inputs;
 
 describe('comfyui submit', () => {
   test('text to video: every field lands in its node, rounding is told', async () => {

@@ -22,7 +22,7 @@ function tokenEndpoint(...answers: CannedAnswer[]): {
   const ctx = (nowMs = Date.now()): ProviderContext => {
     const base = wire.context('https://aiplatform.googleapis.com');
     const fetchForeign = async (url: string, options: EgressOptions = {}) => {
-      forms.push(new URLSearchParams(String(options.body)));
+      forms.push(new URLSearchParams(typeof options.body === 'string' ? options.body : ''));
       return base.fetchForeign(url, { ...options, body: undefined });
     };
     return { ...base, fetchForeign, now: () => nowMs };

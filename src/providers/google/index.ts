@@ -6,7 +6,7 @@ import { fromTransport } from '../http-errors.js';
 import { serviceAccountTokens, type TokenSource } from './access-token.js';
 import { toError } from './error.js';
 import { decodeValue, elideValues } from './json-values.js';
-import { options, settings, settingsShape } from './options.js';
+import { options, settings, settingsShape, type Wire } from './options.js';
 import { toWire, unsupported } from './request.js';
 import { fromGemini, fromVertex } from './result.js';
 import { geminiOperation, source, started, taskId as taskIdShape, vertexOperation, type TaskId } from './wire.js';
@@ -17,10 +17,12 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** Veo over Vertex or over the Gemini API's wire; the route's settings say which. */
 export function makeGoogle(tokens: TokenSource): Adapter {
-  async function auth(ctx: ProviderContext): Promise<Record<string, string>> {
+  /** A Vertex project takes access tokens only, so a bare key there is one; the Gemini API has a header for its keys. */
+  async function auth(ctx: ProviderContext, wire: Wire): Promise<Record<string, string>> {
     const credential = ctx.credential;
     if (credential === null) throw new ProviderError('auth', 'rejected', 'the route has no credential');
-    if (credential.kind === 'api_key') return { 'x-goog-api-key': credential.key };
+    if (credential.kind === 'api_key')
+      return wire === 'gemini' ? { 'x-goog-api-key': credential.key } : { authorization: `Bearer ${credential.key}` };
     if (credential.kind === 'bearer') return { authorization: `Bearer ${credential.token}` };
     return { authorization: `Bearer ${await tokens(credential.json, ctx)}` };
   }
@@ -31,7 +33,7 @@ export function makeGoogle(tokens: TokenSource): Adapter {
       `${ctx.endpoint}/models/${encodePath(task.model)}:fetchPredictOperation`,
       {
         method: 'POST',
-        headers: { ...JSON_TYPE, ...(await auth(ctx)) },
+        headers: { ...JSON_TYPE, ...(await auth(ctx, 'vertex')) },
         body: JSON.stringify({ operationName: task.name }),
         maxBytes: ARTIFACT_MAX_BYTES,
       },
@@ -62,7 +64,7 @@ export function makeGoogle(tokens: TokenSource): Adapter {
     const answer = await exchange(
       ctx,
       `${ctx.endpoint}/${encodePath(task.name)}`,
-      { headers: await auth(ctx) },
+      { headers: await auth(ctx, 'gemini') },
       'reads',
     );
     if (answer.status === 404) return { state: 'missing' };
@@ -101,7 +103,7 @@ export function makeGoogle(tokens: TokenSource): Adapter {
     async submit(task, ctx) {
       const { wire } = settingsShape.parse(task.settings);
       const body = JSON.stringify(await toWire(task, wire));
-      const headers = { ...JSON_TYPE, ...(await auth(ctx)) };
+      const headers = { ...JSON_TYPE, ...(await auth(ctx, wire)) };
       const url = `${ctx.endpoint}/models/${encodePath(task.model)}:predictLongRunning`;
       const answer = await exchange(ctx, url, { method: 'POST', headers, body, timeoutMs: SUBMIT_TIMEOUT_MS }, 'buys');
       if (answer.status !== 200) throw toError(answer, 'buys', ctx.now());
@@ -117,7 +119,7 @@ export function makeGoogle(tokens: TokenSource): Adapter {
     async openArtifact(artifact, taskId, ctx, offset) {
       const place = source.parse(artifact.source);
       if ('inline' in place) return openInline(parseTaskId(taskIdShape, taskId), place.inline, ctx);
-      return openAt(ctx, addressOf(place.uri, ctx, await auth(ctx)), offset);
+      return openAt(ctx, addressOf(place.uri, ctx, await auth(ctx, 'gemini')), offset);
     },
   };
 }
