@@ -3,9 +3,9 @@ import { EGRESS, type Egress } from '../../egress/egress.js';
 import type { Adapter, ProviderContext } from '../../providers/contract.js';
 import { ProviderError } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
-import { Credentials } from '../../catalog/credentials.js';
 import { messageOf } from '../../common/errors.js';
 import type { AttemptRow } from '../store/rows.js';
+import { Credentials } from './credentials.js';
 
 /** Longest call of a short step; a submit has its route's own limit. */
 export const CALL_TIMEOUT_MS = 15_000;
@@ -29,7 +29,7 @@ export class ProviderCalls {
     const origin = new URL(attempt.endpoint).origin;
     return {
       endpoint: attempt.endpoint,
-      credential: attempt.credential === null ? null : this.credentials.get(attempt.credential),
+      credential: this.credentials.of(attempt),
       token: attempt.token,
       signal,
       now: () => Date.now(),

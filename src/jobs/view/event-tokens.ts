@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { KilnConfig } from '../../config/config.js';
-import { purposeKeys } from '../../config/secret.js';
+import { Keyring } from '../../config/secret.js';
 
 const LIFE_SECONDS = 3600;
 
@@ -10,8 +9,8 @@ const LIFE_SECONDS = 3600;
 export class EventTokens {
   private readonly keys: readonly Buffer[];
 
-  constructor(config: KilnConfig) {
-    this.keys = purposeKeys(config.secrets, 'job-events').map((one) => one.key);
+  constructor(keyring: Keyring) {
+    this.keys = keyring.keys('events').map((one) => one.key);
   }
 
   sign(keyId: string, jobId: string, now = Date.now()): string {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Outputs } from '../../assets/outputs.js';
 import type { JsonObject } from '../../common/json.js';
 import { KilnConfig } from '../../config/config.js';
+import { publicUrlOf } from '../../config/public-url.js';
 import type { Tx } from '../../database/database.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { QueueForecast } from '../admission/queue-forecast.repository.js';
@@ -68,7 +69,7 @@ export class JobViews {
   }
 
   private urls(job: JobRow): JobView['urls'] {
-    const self = `${this.config.publicUrl}/v1/jobs/${job.id}`;
+    const self = `${publicUrlOf(this.config)}/v1/jobs/${job.id}`;
     return { self, events: `${self}/events?token=${this.tokens.sign(job.keyId, job.id)}`, cancel: `${self}/cancel` };
   }
 }

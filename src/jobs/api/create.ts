@@ -1,0 +1,124 @@
+import { Injectable } from '@nestjs/common';
+import { References } from '../../assets/references.js';
+import { conflict, invalidRequest, KilnError } from '../../common/errors.js';
+import { newId, sha256Hex } from '../../common/ids.js';
+import { canonicalJson } from '../../common/json.js';
+import { KilnConfig } from '../../config/config.js';
+import type { AuthKey } from '../../keys/auth-key.js';
+import { Webhooks } from '../../webhooks/webhooks.js';
+import { Admission } from '../admission/admission.js';
+import { reach } from '../engine/fault-points.js';
+import { JobQueue } from '../store/job-queue.js';
+import { JobsRepository } from '../store/jobs.repository.js';
+import type { JobRow } from '../store/rows.js';
+import type { CreateJobBody } from './bodies.js';
+import { CreateRepository, type IdempotencyClaim, type NewJob } from './create.repository.js';
+import { JobRequests, type JobRequest } from './request.js';
+
+const PRIORITIES = { low: 0, normal: 1, high: 2 } as const;
+const MAX_IDEMPOTENCY_KEY = 255;
+export const CREATE_PATH = '/v1/jobs';
+
+/** Accepts jobs. After the statement that inserts one, everything else is only quickness: the reconciler would do it too. */
+@Injectable()
+export class JobCreation {
+  constructor(
+    private readonly requests: JobRequests,
+    private readonly rows: CreateRepository,
+    private readonly jobs: JobsRepository,
+    private readonly references: References,
+    private readonly webhooks: Webhooks,
+    private readonly start: JobStart,
+    private readonly config: KilnConfig,
+  ) {}
+
+  /** `created` is false where the idempotency key attached to an earlier job. */
+  async create(key: AuthKey, body: CreateJobBody, idempotencyKey: string | null): Promise<{ job: JobRow; created: boolean }> {
+    const claim = idempotencyKey === null ? null : claimOf(body, idempotencyKey);
+    // Before anything is judged: a retry must find its job even where the same request would be refused by now.
+    const known = claim && (await this.rows.findKnown(key.id, claim));
+    if (known) return this.attach(known.jobId, known.same);
+
+    const request = await this.requests.read(key, body);
+    if (body.webhook) await this.webhooks.assertTarget(body.webhook.url, 'webhook.url');
+    await this.assertRoom(key);
+    const stored = request.parsed.references.length === 0 ? [] : await this.references.accept(key.id, request.parsed.references);
+    const created = await this.rows.create(this.rowOf(key, body, request, stored), claim);
+    switch (created.kind) {
+      case 'known':
+        return this.attach(created.jobId, created.same);
+      case 'asset_gone':
+        throw conflict('A referenced upload or output was deleted while the job was being created.', 'asset_deleted');
+      case 'created':
+        await reach('create.inserted', created.job.id);
+        this.start.begin(created.job);
+        return { job: created.job, created: true };
+    }
+  }
+
+  private async attach(jobId: string, same: boolean): Promise<{ job: JobRow; created: boolean }> {
+    if (!same) {
+      throw new KilnError(422, 'idempotency_key_reused', 'This Idempotency-Key was used within 24 hours for a request with another body.', {
+        param: 'Idempotency-Key',
+        shouldRetry: false,
+      });
+    }
+    const job = await this.jobs.byId(jobId);
+    if (!job || job.deletedAt) throw conflict('The job of this Idempotency-Key was deleted.', 'job_deleted');
+    return { job, created: false };
+  }
+
+  private async assertRoom(key: AuthKey): Promise<void> {
+    if (key.maxQueuedJobs === null) return;
+    const queued = await this.rows.countQueued(key.id);
+    if (queued < key.maxQueuedJobs) return;
+    throw new KilnError(429, 'rate_limit_exceeded', `This key has ${queued} jobs waiting; its limit is ${key.maxQueuedJobs}.`, { retryAfterSeconds: 10 });
+  }
+
+  private rowOf(key: AuthKey, body: CreateJobBody, request: JobRequest, references: NewJob['references']): NewJob {
+    const { model, parsed } = request;
+    return {
+      id: newId('job'),
+      keyId: key.id,
+      model: model.id,
+      modality: model.modality,
+      operation: parsed.operation,
+      input: parsed.input,
+      providerOptions: request.providerOptions,
+      routing: request.routing,
+      webhook: body.webhook ? { url: body.webhook.url, events: body.webhook.events ?? null } : null,
+      metadata: body.metadata ?? {},
+      priority: PRIORITIES[body.priority ?? 'normal'],
+      sandbox: request.sandbox,
+      references,
+      plan: request.routes,
+      expectedSeconds: request.expectedSeconds,
+      price: request.price,
+      deadlineSeconds: body.deadline_seconds ?? model.deadlineSeconds,
+      startTimeoutSeconds: body.start_timeout_seconds ?? null,
+      retentionSeconds: body.retention_seconds ?? this.config.retention.outputSeconds,
+    };
+  }
+}
+
+/** Gets an accepted job going. */
+@Injectable()
+export class JobStart {
+  constructor(
+    private readonly admission: Admission,
+    private readonly queue: JobQueue,
+  ) {}
+
+  begin(job: JobRow): void {
+    if (job.stage === 'waiting' && job.lane !== null) this.admission.nudge(job.lane);
+    if (job.stage === 'preparing') void this.queue.tick('media', job.id, job.tick).catch(() => undefined);
+  }
+}
+
+/** The hash is of parsed fields, so that spacing and key order do not matter; a data URI's bytes are in its text. */
+function claimOf(body: CreateJobBody, key: string): IdempotencyClaim {
+  if (key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY) {
+    throw invalidRequest(`'Idempotency-Key' must have 1 to ${MAX_IDEMPOTENCY_KEY} characters; got ${key.length}.`, 'Idempotency-Key');
+  }
+  return { path: CREATE_PATH, key, fingerprint: sha256Hex(canonicalJson(body)) };
+}

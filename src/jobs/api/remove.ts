@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { Outputs } from '../../assets/outputs.js';
+import { conflict, notFound } from '../../common/errors.js';
+import { Database, execute, queryRow, sql } from '../../database/database.js';
+import { isTerminal } from '../domain/states.js';
+import { AttemptsRepository } from '../store/attempts.repository.js';
+import { JobsRepository } from '../store/jobs.repository.js';
+
+@Injectable()
+export class JobRemoval {
+  constructor(
+    private readonly db: Database,
+    private readonly jobs: JobsRepository,
+    private readonly attempts: AttemptsRepository,
+    private readonly outputs: Outputs,
+  ) {}
+
+  /**
+   * Tombstone first, then objects and rows: a crash in between leaves nothing readable, and the sweep finishes it. Ledger and
+   * usage rows stay. 409 for a live job, and while an attempt may still be working or another job reads an output.
+   */
+  async remove(keyId: string, id: string): Promise<void> {
+    const job = await this.jobs.ofKey(keyId, id);
+    if (!job) throw notFound('job', id);
+    if (!isTerminal(job.status)) throw conflict(`The job is ${job.status}; cancel it before deleting it.`, 'job_not_finished');
+    if ((await this.attempts.countOpen(this.db, id)) > 0) throw conflict('An attempt of this job may still be working; delete it when that has ended.', 'attempt_open');
+    await this.db.transaction(async (tx) => {
+      const locked = await queryRow<{ status: 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled' }>(tx, sql`SELECT status FROM job WHERE id = ${id} FOR UPDATE`);
+      if (!locked || !isTerminal(locked.status)) throw conflict('The job was replayed meanwhile.', 'job_not_finished');
+      await this.outputs.assertUnpinned(tx, id);
+      await execute(tx, sql`UPDATE job SET deleted_at = now(), input = '{}'::jsonb, metadata = '{}'::jsonb, "references" = '[]'::jsonb, webhook = NULL, updated_at = now() WHERE id = ${id}`);
+    });
+    await this.outputs.removeForJob(id);
+  }
+}
