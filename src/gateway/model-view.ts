@@ -1,0 +1,72 @@
+import type { JsonObject } from '../common/json.js';
+import type { Model, PriceRule, Route } from '../catalog/schema.js';
+
+/** Client price of one unit. */
+export interface PriceView {
+  unit: PriceRule['unit'];
+  rates: { when: Record<string, unknown>; price_micro_usd: number }[];
+  /** Where and when the list price behind it was read. */
+  source: string;
+  date: string;
+}
+
+/** A model in OpenAI's and Anthropic's shape at once, with what both leave out. */
+export interface ModelView {
+  id: string;
+  object: 'model';
+  type: 'model';
+  display_name: string;
+  description: string;
+  /** Unix seconds, as OpenAI has it. */
+  created: number;
+  /** RFC 3339, as Anthropic has it. */
+  created_at: string;
+  owned_by: string;
+  modality: Model['modality'];
+  operations: string[];
+  limits: JsonObject;
+  price: PriceView;
+  input_schema: JsonObject;
+  routes: { provider: string; model: string; retires_on?: string; sandbox: boolean }[];
+}
+
+/** 12 digits: a product such as 0.1 × 3 leaves binary dust behind. */
+const withoutDust = (value: number): number => Number(value.toPrecision(12));
+
+const priceView = (rule: PriceRule): PriceView => ({
+  unit: rule.unit,
+  rates: rule.rates.map((rate) => ({
+    when: { ...rate.when },
+    price_micro_usd: withoutDust(rate.microUsd * rule.multiplier),
+  })),
+  source: rule.source,
+  date: rule.date,
+});
+
+/** Whether this process can still send work there. */
+export const isLive = (route: Route, now: Date): boolean =>
+  route.disabled === null && (route.sandbox || route.retiresOn === null || now.getTime() < Date.parse(route.retiresOn));
+
+export const modelView = (model: Model, now: Date): ModelView => ({
+  id: model.id,
+  object: 'model',
+  type: 'model',
+  display_name: model.title,
+  description: model.description,
+  created: model.created,
+  created_at: new Date(model.created * 1000).toISOString(),
+  owned_by: 'kiln',
+  modality: model.modality,
+  operations: model.operations,
+  limits: model.limits,
+  price: priceView(model.price),
+  input_schema: model.inputJsonSchema,
+  routes: model.routes
+    .filter((route) => isLive(route, now))
+    .map((route) => ({
+      provider: route.provider,
+      model: route.model,
+      ...(route.retiresOn !== null && !route.sandbox && { retires_on: route.retiresOn }),
+      sandbox: route.sandbox,
+    })),
+});
