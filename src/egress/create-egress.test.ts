@@ -364,19 +364,20 @@ describe('what the peer may have seen', () => {
 
   it('given up while waiting for a connection: nothing is written later', async () => {
     const seen: (string | undefined)[] = [];
-    const held: ServerResponse[] = [];
+    const held = Promise.withResolvers<ServerResponse>();
     const host = await serve((request, response) => {
       seen.push(request.url);
-      if (request.url === '/first') held.push(response);
+      if (request.url === '/first') held.resolve(response);
       else response.end();
     });
     const client = egress({ allow: [host], maxConnectionsPerOrigin: 1 });
     const first = client.foreign(`http://${host}/first`);
+    const firstAnswer = await held.promise;
     expect(await failure(client.foreign(`http://${host}/second`, { timeoutMs: 150 }))).toMatchObject({
       reason: 'timeout',
       sent: false,
     });
-    held[0]!.end();
+    firstAnswer.end();
     await (await first).discard();
     await (await client.foreign(`http://${host}/third`)).discard();
     expect(seen).toEqual(['/first', '/third']);

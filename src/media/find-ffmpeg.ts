@@ -1,5 +1,5 @@
 import { access, constants } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { runProcess } from './run-process.js';
 
 export interface FoundFfmpeg {
@@ -50,16 +50,35 @@ export async function findBundledFfmpeg(): Promise<FoundFfmpeg | null> {
   }
 }
 
-/** ffmpeg and ffprobe of the system, from one folder; else the bundled ones. `folders` are searched first. */
-export async function findFfmpeg(folders: readonly string[] = []): Promise<FoundFfmpeg> {
-  for (const folder of [...folders, ...SYSTEM_FOLDERS]) {
-    const [ffmpegPath, ffprobePath] = [join(folder, 'ffmpeg'), join(folder, 'ffprobe')];
+/** What an operator has set; an ffprobe that isn't named is looked for beside ffmpeg. */
+export interface GivenFfmpeg {
+  ffmpegPath: string | null;
+  ffprobePath: string | null;
+}
+
+async function useGiven(ffmpegPath: string, ffprobePath: string): Promise<FoundFfmpeg> {
+  for (const path of [ffmpegPath, ffprobePath]) {
+    if (!(await isExecutable(path))) throw new Error(`${path} can not be run: it must be an executable file`);
+  }
+  const found = await describe(ffmpegPath, ffprobePath);
+  if (found === null) throw new Error(`${ffmpegPath} is no ffmpeg: it does not tell its version`);
+  return found;
+}
+
+/** The given ffmpeg; else the system's, ffmpeg and ffprobe from one folder; else the bundled one. */
+export async function findFfmpeg(given: GivenFfmpeg = { ffmpegPath: null, ffprobePath: null }): Promise<FoundFfmpeg> {
+  if (given.ffmpegPath !== null) {
+    return useGiven(given.ffmpegPath, given.ffprobePath ?? join(dirname(given.ffmpegPath), 'ffprobe'));
+  }
+  for (const folder of SYSTEM_FOLDERS) {
+    const [ffmpegPath, ffprobePath] = [join(folder, 'ffmpeg'), given.ffprobePath ?? join(folder, 'ffprobe')];
     if (!(await isExecutable(ffmpegPath)) || !(await isExecutable(ffprobePath))) continue;
     const found = await describe(ffmpegPath, ffprobePath);
     if (found !== null) return found;
   }
   const bundled = await findBundledFfmpeg();
-  if (bundled === null)
+  if (bundled === null) {
     throw new Error('ffmpeg and ffprobe were not found: install them (apt-get install ffmpeg, brew install ffmpeg)');
+  }
   return bundled;
 }

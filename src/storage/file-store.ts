@@ -12,6 +12,9 @@ import { type ObjectHead, ObjectNotFound, type ObjectStore } from './object-stor
 const OBJECT_SUFFIX = '@';
 const TYPE_SUFFIX = '@type';
 
+/** Small chunks are gathered into few writes; clearly faster than the default of 16 KiB. */
+const WRITE_BUFFER_BYTES = 1024 * 1024;
+
 const codeOf = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
@@ -128,7 +131,7 @@ export async function createFileStore({ dir }: { dir: string }): Promise<ObjectS
       const target = pathOf(key);
       const source = body instanceof Readable ? body : Readable.from([body], { objectMode: false });
       const bytes = await place(target, async (path) => {
-        await pipeline(source, createWriteStream(path, { flags: 'wx' }), { signal });
+        await pipeline(source, createWriteStream(path, { flags: 'wx', highWaterMark: WRITE_BUFFER_BYTES }), { signal });
         await placeType(key, contentType);
       });
       return { bytes };

@@ -5,7 +5,6 @@ import sharp from 'sharp';
 import { createMedia } from '../../src/media/create-media.js';
 import { findBundledFfmpeg, findFfmpeg } from '../../src/media/find-ffmpeg.js';
 import type { Media, MediaLimits } from '../../src/media/media.js';
-import { withTempDir } from '../../src/media/temp-dir.js';
 import { cachedFile, clipFile, ffmpeg, imageFile, pixelBomb, toneFile } from '../support/media.js';
 
 const limits: MediaLimits = { maxBytes: 20_000_000, maxPixels: 50_000_000, maxDurationSeconds: 60, timeoutMs: 20_000 };
@@ -288,6 +287,17 @@ describe('the binaries', () => {
     expect(bundled).toMatchObject({ year: 2018, isOutdated: true });
   });
 
+  it('takes a given path and says which one is wrong', async () => {
+    const { ffmpegPath } = await findFfmpeg();
+    expect(await findFfmpeg({ ffmpegPath, ffprobePath: null })).toMatchObject({ ffmpegPath });
+    await expect(findFfmpeg({ ffmpegPath: '/no/ffmpeg', ffprobePath: null })).rejects.toThrow(
+      '/no/ffmpeg can not be run',
+    );
+    await expect(findFfmpeg({ ffmpegPath: '/bin/true', ffprobePath: '/bin/true' })).rejects.toThrow(
+      '/bin/true is no ffmpeg',
+    );
+  });
+
   it('works with the bundled ones too', async () => {
     const old = createMedia({ ...(await findBundledFfmpeg())!, timeoutMs: 20_000 });
     const clip = await clipFile('mp4', { audio: true });
@@ -297,16 +307,4 @@ describe('the binaries', () => {
     expect((await old.preview(clip, dir, facts)).bytes).toBeGreaterThan(0);
     expect((await old.waveform(clip, dir)).bytes).toBeGreaterThan(0);
   });
-});
-
-test('a private folder is gone after its use, also when that fails', async () => {
-  let seen = '';
-  await expect(
-    withTempDir(dir, async (path) => {
-      seen = path;
-      expect((await stat(path)).mode & 0o777).toBe(0o700);
-      throw new Error('in use');
-    }),
-  ).rejects.toThrow('in use');
-  await expect(stat(seen)).rejects.toMatchObject({ code: 'ENOENT' });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createFileStore } from '../../src/storage/file-store.js';
-import { freeDiskBytes } from '../../src/storage/free-disk.js';
+import { freeBytes } from '../../src/storage/free-disk.js';
 import type { ObjectStore } from '../../src/storage/object-store.js';
 import { createS3Store } from '../../src/storage/s3-store.js';
 import { startS3 } from '../support/s3.js';
@@ -177,7 +177,7 @@ describe('file store only', () => {
   });
 
   it('tells the free bytes of its folder', async () => {
-    expect(await freeDiskBytes(dir)).toBeGreaterThan(0);
+    expect(await freeBytes(dir)).toBeGreaterThan(0);
   });
 });
 
