@@ -3,8 +3,8 @@ import type { EgressOptions, EgressResponse } from '../egress/egress.js';
 import { ProviderError, type ProviderContext } from './contract.js';
 import { fromTransport, outcomeAfterSending, RAW_MAX_CHARS, type Effect, type HttpAnswer } from './http-errors.js';
 
-/** Until the headers of a call that starts work: some servers check the whole request before they answer. */
-export const SUBMIT_TIMEOUT_MS = 30_000;
+/** For calls that carry references or start work; the route's own limit, which `ctx.signal` carries, comes first. */
+export const SUBMIT_TIMEOUT_MS = 600_000;
 
 /** One call to the provider's own API, with the body still to be read; throws ProviderError. */
 export async function request(

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
 import { SettingsError } from '../contract.js';
 import facts from './fixtures/node-facts.json' with { type: 'json' };
 import { splitRef, type Workflow } from './mapping.js';
@@ -60,6 +61,24 @@ describe.each(flows)('%s', (_name, flow: Workflow) => {
     );
     expect(odd).toEqual([]);
   });
+});
+
+test('docs/comfyui.md shows the example as it is', () => {
+  const page = readFileSync(new URL('../../../docs/comfyui.md', import.meta.url), 'utf8');
+  const blocks = [...page.matchAll(/```json\n(\{.*?\n\})\n```/gs)].map(
+    (match) => JSON.parse(match[1] ?? '') as unknown,
+  );
+  const file = (name: string): unknown => JSON.parse(readFileSync(`${EXAMPLE}/${name}`, 'utf8'));
+  const withoutTitles = Object.fromEntries(
+    Object.entries(file('empty-image.json') as Record<string, object>).map(([id, node]) => [
+      id,
+      { ...node, _meta: undefined },
+    ]),
+  );
+  expect(blocks[0]).toEqual(withoutTitles);
+  expect(blocks[1]).toEqual(file('empty-image.mapping.json'));
+  const overlay = parse(readFileSync(`${EXAMPLE}/catalog.yaml`, 'utf8')) as object;
+  expect(overlay).toMatchObject(parse(/```yaml\n(.*?)```/s.exec(page)?.[1] ?? '') as object);
 });
 
 describe('a mapping that does not fit', () => {

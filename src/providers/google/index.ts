@@ -5,10 +5,10 @@ import { encodePath, exchange, parseBody, parseTaskId, request, SUBMIT_TIMEOUT_M
 import { fromTransport } from '../http-errors.js';
 import { serviceAccountTokens, type TokenSource } from './access-token.js';
 import { toError } from './error.js';
-import { decodeValue, elideValues } from './json-values.js';
+import { decodeValue, readToValue } from './json-values.js';
 import { options, settings, settingsShape, type Wire } from './options.js';
 import { toWire, unsupported } from './request.js';
-import { fromGemini, fromVertex } from './result.js';
+import { fromGemini, fromVertex, inlineVideo } from './result.js';
 import { geminiOperation, source, started, taskId as taskIdShape, vertexOperation, type TaskId } from './wire.js';
 
 /** The field that holds a finished video inside Vertex's status answer. */
@@ -51,13 +51,10 @@ export function makeGoogle(tokens: TokenSource): Adapter {
       if (answer.status === 404) return { state: 'missing' };
       throw toError(answer, 'reads', ctx.now());
     }
-    let text: string;
-    try {
-      text = await elideValues(response.body, INLINE_KEY);
-    } catch (error) {
+    const read = await readToValue(response.body, INLINE_KEY).catch((error: unknown) => {
       throw fromTransport(error, 'reads');
-    }
-    return fromVertex(parseBody(vertexOperation, text, 'reads'));
+    });
+    return read.reached ? inlineVideo() : fromVertex(parseBody(vertexOperation, read.text, 'reads'));
   }
 
   async function pollGemini(task: TaskId, ctx: ProviderContext): Promise<TaskState> {

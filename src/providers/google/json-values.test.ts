@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { readAll } from '../../../test/support/provider-wire.js';
 import { ProviderError } from '../contract.js';
-import { decodeValue, elideValues } from './json-values.js';
+import { decodeValue, readToValue } from './json-values.js';
 
 const inChunks = (text: string, size: number): Readable =>
   Readable.from(
@@ -23,14 +23,18 @@ const document = JSON.stringify({
 
 describe('values cut out of a JSON document', () => {
   test.each([1, 2, 3, 5, 7, 64, 10_000])(
-    'chunks of %i bytes: the text keeps its shape, values become their ordinals',
+    'chunks of %i bytes: reading stops where the first value begins',
     async (size) => {
-      expect(JSON.parse(await elideValues(inChunks(document, size), 'bytes'))).toEqual({
-        note: 'a "bytes" : text \\ with bytes',
-        bytes: '0',
-        list: [{ other: 'bytes', bytes: '1' }, 'bytes', { bytesLonger: 'kept' }],
-        done: true,
-      });
+      const body = inChunks(document + 'x'.repeat(100_000), size);
+      expect(await readToValue(body, 'bytes')).toEqual({ reached: true });
+      expect(body.destroyed).toBe(true);
+    },
+  );
+
+  test.each([1, 2, 3, 5, 7, 64, 10_000])(
+    'chunks of %i bytes: a document without a value is read whole',
+    async (size) => {
+      expect(await readToValue(inChunks(document, size), 'byte')).toEqual({ reached: false, text: document });
     },
   );
 
@@ -45,15 +49,14 @@ describe('values cut out of a JSON document', () => {
   });
 
   test('a value that is not a string is left alone', async () => {
-    expect(await elideValues(inChunks('{"bytes":null,"a":"bytes","b":"x"}', 3), 'bytes')).toBe(
-      '{"bytes":null,"a":"bytes","b":"x"}',
-    );
+    const nothing = '{"bytes":null,"a":"bytes","b":"x"}';
+    expect(await readToValue(inChunks(nothing, 3), 'bytes')).toEqual({ reached: false, text: nothing });
   });
 
   test('a document that ends inside a value is an error, not a short file', async () => {
     const cut = document.slice(0, 80);
     await expect(readAll(decodeValue(inChunks(cut, 9), 'bytes', 0))).rejects.toThrow('ended in the middle');
-    await expect(elideValues(inChunks(cut, 9), 'bytes')).rejects.toThrow(ProviderError);
+    await expect(readToValue(inChunks(cut, 9), 'byte')).rejects.toThrow(ProviderError);
   });
 
   test('a value that is no longer there is not_found', async () => {

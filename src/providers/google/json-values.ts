@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { ProviderError } from '../contract.js';
 
-/** Longest JSON kept once the values are cut out. */
+/** Longest JSON kept besides the values. */
 const TEXT_MAX_BYTES = 1024 * 1024;
 
 const QUOTE = 0x22;
@@ -11,16 +11,17 @@ const LETTER_U = 0x75;
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 export interface ScanEvents {
-  /** Bytes outside the values; each value is replaced by its ordinal. */
+  /** Bytes outside the values. */
   text(chunk: Buffer): void;
+  begin(index: number): void;
   /** Part of the `index`-th value, unescaped. */
   value(index: number, part: Buffer): void;
   end(index: number): void;
 }
 
 /**
- * Reads a JSON document in chunks and takes the string values of one key out of it as they pass, so that a result of
- * hundreds of megabytes inside a status answer costs no memory. Chunks may end anywhere.
+ * Reads a JSON document in chunks and takes the string values of one key out of it as they pass, in constant
+ * memory. Chunks may end anywhere.
  */
 export class ValueScanner {
   private state: 'outside' | 'string' | 'value' = 'outside';
@@ -56,7 +57,8 @@ export class ValueScanner {
       else if (byte === QUOTE && this.keySeen) {
         this.state = 'value';
         this.keySeen = false;
-        this.events.text(Buffer.concat([chunk.subarray(from, at + 1), Buffer.from(String(this.index))]));
+        this.events.text(chunk.subarray(from, at + 1));
+        this.events.begin(this.index);
         return at + 1;
       } else this.outsideByte(byte);
     }
@@ -114,22 +116,36 @@ export class ValueScanner {
   }
 }
 
-/** The whole document as text with every value of `key` replaced by its ordinal; reads to the end in constant memory. */
-export async function elideValues(body: Readable, key: string): Promise<string> {
+/**
+ * Reads a document up to the first value of `key`, and no further: a result of hundreds of megabytes that stands in a status
+ * answer is not downloaded to learn that it is there. Without such a value, `text` is the whole document.
+ */
+export async function readToValue(
+  body: Readable,
+  key: string,
+): Promise<{ reached: true } | { reached: false; text: string }> {
   const kept: Buffer[] = [];
   let keptBytes = 0;
+  let reached = false;
   const scanner = new ValueScanner(key, {
     text: (chunk) => {
       keptBytes += chunk.length;
       if (keptBytes > TEXT_MAX_BYTES) throw new ProviderError('internal', 'unknown', 'the answer is too long');
       kept.push(Buffer.from(chunk));
     },
+    begin: () => {
+      reached = true;
+    },
     value: () => undefined,
     end: () => undefined,
   });
-  for await (const chunk of body) scanner.push(chunk as Buffer);
+  for await (const chunk of body) {
+    scanner.push(chunk as Buffer);
+    // Leaving the loop closes the body.
+    if (reached) return { reached };
+  }
   scanner.finish();
-  return Buffer.concat(kept).toString('utf8');
+  return { reached: false, text: Buffer.concat(kept).toString('utf8') };
 }
 
 async function* decode(body: Readable, key: string, ordinal: number): AsyncGenerator<Buffer> {
@@ -138,6 +154,7 @@ async function* decode(body: Readable, key: string, ordinal: number): AsyncGener
   let found = false;
   const scanner = new ValueScanner(key, {
     text: () => undefined,
+    begin: () => undefined,
     value: (index, part) => {
       if (index !== ordinal) return;
       const text = carry + part.toString('latin1');

@@ -28,30 +28,20 @@ export function fromGemini(operation: z.output<typeof geminiOperation>): TaskSta
   return ended(artifacts, answer?.raiMediaFilteredCount ?? 0, answer?.raiMediaFilteredReasons ?? []);
 }
 
+/** A finished video stands in the answer itself. One is asked for, so its ordinal among the answer's values is 0. */
+export const inlineVideo = (): TaskState =>
+  ended([{ type: 'video', contentType: 'video/mp4', source: { inline: 0 } }], 0, []);
+
+/** An answer without inline bytes: not done, failed, filtered, or put elsewhere. */
 export function fromVertex(operation: z.output<typeof vertexOperation>): TaskState {
   if (!operation.done) return { state: 'pending', started: true };
   if (operation.error) return { state: 'failed', error: operationError(operation.error) };
-  const videos = operation.response?.videos ?? [];
-  const artifacts = videos.flatMap((video): Artifact[] =>
-    video.bytesBase64Encoded === undefined
-      ? []
-      : [
-          {
-            type: 'video',
-            contentType: video.mimeType ?? 'video/mp4',
-            source: { inline: Number(video.bytesBase64Encoded) },
-          },
-        ],
-  );
+  const { videos = [], raiMediaFilteredCount = 0, raiMediaFilteredReasons = [] } = operation.response ?? {};
   // Kiln sends no storageUri, so a bucket address can only come from a project-wide setting it has no access to.
-  if (artifacts.length === 0 && videos.some((video) => video.gcsUri))
+  if (videos.some((video) => video.gcsUri))
     return {
       state: 'failed',
       error: new ProviderError('internal', 'unknown', 'the video was put into a bucket, not into the answer'),
     };
-  return ended(
-    artifacts,
-    operation.response?.raiMediaFilteredCount ?? 0,
-    operation.response?.raiMediaFilteredReasons ?? [],
-  );
+  return ended([], raiMediaFilteredCount, raiMediaFilteredReasons);
 }

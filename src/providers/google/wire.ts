@@ -32,22 +32,13 @@ export const geminiOperation = z.object({
     .optional(),
 });
 
-/** POST :fetchPredictOperation (Vertex), after the inline bytes were cut out. */
+/** POST :fetchPredictOperation (Vertex), where no inline bytes are in it. */
 export const vertexOperation = z.object({
   done: z.boolean().optional(),
   error: failure.optional(),
   response: z
     .object({
-      videos: z
-        .array(
-          z.object({
-            /** Ordinal of the value within the document, put there by the scanner in place of the bytes. */
-            bytesBase64Encoded: z.string().optional(),
-            gcsUri: z.string().optional(),
-            mimeType: z.string().optional(),
-          }),
-        )
-        .optional(),
+      videos: z.array(z.object({ gcsUri: z.string().optional() })).optional(),
       ...filtered,
     })
     .optional(),
