@@ -75,7 +75,7 @@ afterAll(async () => {
 
 const get = async (url: string, secret = 'sk-all') => {
   const response = await app.inject({ method: 'GET', url, headers: { authorization: `Bearer ${secret}` } });
-  return { status: response.statusCode, body: response.json<Record<string, never>>() };
+  return { status: response.statusCode, body: response.json<Record<string, unknown>>() };
 };
 
 it('lists every model in both shapes at once', async () => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseInput } from '../catalog/input.js';
 import { loadCatalog } from '../catalog/load-catalog.js';
 import type { Model, PriceRule } from '../catalog/schema.js';

@@ -161,6 +161,11 @@ models:
     expect(model?.price).toMatchObject({ multiplier: 2, rates: [{ when: {}, microUsd: 1000 }] });
   });
 
+  it('as docs/comfyui.md shows it is served, by the sandbox too', () => {
+    const catalog = loadCatalog({ ...bare, sandbox, overlayPath: 'docs/examples/comfyui-empty-image/catalog.yaml' });
+    expect(catalog.route('empty-image/comfyui')).toMatchObject({ disabled: null, sandbox: true });
+  });
+
   const veo = (inner: string): string => `models:\n  veo-3.1:\n    ${inner}\n`;
   it.each([
     [

@@ -48,8 +48,6 @@ function valuesOf<T extends 'string' | 'number'>(
   return values as (T extends 'string' ? string : number)[];
 }
 
-const defaultAs = <T>(file: FieldFile): T | undefined => file.default as T | undefined;
-
 function specOf(modality: Modality, fieldName: string, file: FieldFile, path: readonly string[]): FieldSpec {
   const term = VOCABULARY[modality][fieldName];
   if (!term) {
@@ -68,23 +66,29 @@ function specOf(modality: Modality, fieldName: string, file: FieldFile, path: re
       [...path, foreign],
       `does not belong to type ${type}. Allowed: ${['required', 'description', ...KEYS[type]].join(', ')}`,
     );
+  // `fieldsOf` checks a default against the field before anything uses it.
   const base = { required: file.required, description: file.description ?? term.description };
   switch (type) {
     case 'text':
-      return { ...base, type, maxLength: needed(file.max_length, 'max_length', type, path), default: defaultAs(file) };
+      return {
+        ...base,
+        type,
+        maxLength: needed(file.max_length, 'max_length', type, path),
+        default: file.default as string | undefined,
+      };
     case 'integer':
     case 'number':
       return {
         ...base,
         type,
         ...(file.values ? { values: valuesOf(file, 'number', path) } : { min: file.min, max: file.max }),
-        default: defaultAs(file),
+        default: file.default as number | undefined,
       };
     case 'boolean':
-      return { ...base, type, default: defaultAs(file) };
+      return { ...base, type, default: file.default as boolean | undefined };
     case 'choice':
       needed(file.values, 'values', type, path);
-      return { ...base, type, values: valuesOf(file, 'string', path), default: defaultAs(file) };
+      return { ...base, type, values: valuesOf(file, 'string', path), default: file.default as string | undefined };
     case 'choice_list':
       needed(file.values, 'values', type, path);
       return {
@@ -100,7 +104,7 @@ function specOf(modality: Modality, fieldName: string, file: FieldFile, path: re
         min: needed(file.min, 'min', type, path),
         max: needed(file.max, 'max', type, path),
         step: file.step ?? 1,
-        default: defaultAs(file),
+        default: file.default as string | undefined,
       };
     case 'media':
       return { ...base, type, media: term.media ?? 'image' };

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { CREDENTIAL_PREFIX, type ProviderCredential, parseCredentials } from './credentials.js';
+import { ENDPOINTS_PREFIX, parseEndpoints } from './endpoints.js';
 import { VARIABLES, type VariableName, type Variables } from './variables.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -63,12 +64,19 @@ export class KilnConfig {
   readonly media: { ffmpegPath: string | null; ffprobePath: string | null };
   /** Provider credentials by name, as routes of the catalog name them. */
   readonly credentials: Readonly<Record<string, ProviderCredential>>;
+  /** Base URLs of routes, by the name their `endpoints_from` gives. */
+  readonly endpoints: Readonly<Record<string, readonly string[]>>;
   /** KILN_… variables that Kiln does not know, likely misspelt. Told at start; an orchestrator may set such names by itself. */
   readonly unknownVariables: readonly string[];
 
   constructor(
     env: Parsed,
-    parts: { storage: StorageConfig; credentials: Record<string, ProviderCredential>; unknown: string[] },
+    parts: {
+      storage: StorageConfig;
+      credentials: Record<string, ProviderCredential>;
+      endpoints: Record<string, string[]>;
+      unknown: string[];
+    },
   ) {
     const embedded = env.DATABASE_URL === null;
     this.role = env.KILN_ROLE;
@@ -118,6 +126,7 @@ export class KilnConfig {
     };
     this.media = { ffmpegPath: env.FFMPEG_PATH, ffprobePath: env.FFPROBE_PATH };
     this.credentials = parts.credentials;
+    this.endpoints = parts.endpoints;
     this.unknownVariables = parts.unknown;
   }
 }
@@ -130,12 +139,16 @@ export function loadConfig(env: Env, role?: string): KilnConfig {
     Object.keys(VARIABLES).map((name) => [name, parseVariable(name as VariableName, merged[name], problems)]),
   ) as Parsed;
   const { credentials, problems: credentialProblems } = parseCredentials(env);
-  problems.push(...credentialProblems, ...missing(parsed));
+  const { endpoints, problems: endpointProblems } = parseEndpoints(env);
+  problems.push(...credentialProblems, ...endpointProblems, ...missing(parsed));
   if (problems.length > 0) throw new ConfigError(problems);
   const unknown = Object.keys(env).filter(
-    (name) => name.startsWith('KILN_') && !name.startsWith(CREDENTIAL_PREFIX) && !(name in VARIABLES),
+    (name) =>
+      name.startsWith('KILN_') &&
+      ![CREDENTIAL_PREFIX, ENDPOINTS_PREFIX].some((prefix) => name.startsWith(prefix)) &&
+      !(name in VARIABLES),
   );
-  return new KilnConfig(parsed, { storage: storageOf(parsed), credentials, unknown });
+  return new KilnConfig(parsed, { storage: storageOf(parsed), credentials, endpoints, unknown });
 }
 
 function parseVariable(name: VariableName, raw: string | undefined, problems: string[]): unknown {

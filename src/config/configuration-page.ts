@@ -1,4 +1,5 @@
 import { CREDENTIAL_ALLOWED, CREDENTIAL_PREFIX } from './credentials.js';
+import { ENDPOINTS_ALLOWED, ENDPOINTS_PREFIX } from './endpoints.js';
 import type { Variable } from './variable-types.js';
 import { VARIABLES } from './variables.js';
 
@@ -35,6 +36,10 @@ export function configurationPage(): string {
     '',
     `\`${CREDENTIAL_PREFIX}<NAME>\` is the credential that routes of the catalog name in lower case: \`${CREDENTIAL_PREFIX}GOOGLE_EU\` is \`google_eu\`.`,
     `Its value is ${CREDENTIAL_ALLOWED}.`,
+    '',
+    '## Endpoints',
+    '',
+    `\`${ENDPOINTS_PREFIX}<NAME>\` holds the ${ENDPOINTS_ALLOWED}, of routes with \`endpoints_from: <NAME>\` in the catalog.`,
     '',
   ].join('\n');
 }

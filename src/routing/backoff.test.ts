@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { pollDelayMs, submitBackoffMs } from './backoff.js';
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
