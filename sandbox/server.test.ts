@@ -134,8 +134,8 @@ describe('main', () => {
   });
 
   it('names a wrong variable', () => {
-    expect(() =>
-      execFileSync(process.execPath, [main], { env: { SANDBOX_SPEED: 'fast' }, stdio: 'pipe' }),
-    ).toThrow(/SANDBOX_SPEED must be a number/);
+    expect(() => execFileSync(process.execPath, [main], { env: { SANDBOX_SPEED: 'fast' }, stdio: 'pipe' })).toThrow(
+      /SANDBOX_SPEED must be a number/,
+    );
   });
 });

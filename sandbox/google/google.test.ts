@@ -331,7 +331,8 @@ describe('switches', () => {
     await expect(response.arrayBuffer()).rejects.toThrow('terminated');
     expect(await download(uri, { ...GEMINI, range: 'bytes=10-' })).toHaveLength(announced - 10);
     const always = await resultUri(await startGemini('cut [[sandbox:truncate-always]]'));
-    for (let attempt = 0; attempt < 2; attempt += 1) await expect(download(always, GEMINI)).rejects.toThrow('terminated');
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      await expect(download(always, GEMINI)).rejects.toThrow('terminated');
   });
 
   it('cuts the answer that carries an inline result', async () => {

@@ -156,15 +156,24 @@ const ENCODERS: Record<Piece['format'], string[]> = {
   flac: ['-c:a', 'flac'],
 };
 
-/** Writes the piece to `output`; `scratch` is a free path that may be left behind. */
+const BITEXACT = ['-map_metadata', '-1', '-fflags', '+bitexact', '-flags:a', '+bitexact', '-threads', '1'];
+/** Beyond this an MP3 repeats its encoded first part: encoding ten minutes would take ten seconds. */
+const MAX_MP3_ENCODED_SECONDS = 60;
+
+/** Writes the piece to `output`; files beginning with `scratch` may be left behind. */
 export async function renderPiece(ffmpeg: Ffmpeg, piece: Piece, scratch: string, output: string): Promise<void> {
-  const loop = `${scratch}.wav`;
-  await writeFile(loop, synthesiseLoop(piece.seed, piece.bpm));
-  const seconds = String(piece.seconds);
-  await ffmpeg.run([
-    ['-stream_loop', '-1', '-i', loop, '-t', seconds, '-ac', '2', '-ar', String(SAMPLE_RATE)],
-    ['-map_metadata', '-1', '-fflags', '+bitexact', '-flags:a', '+bitexact', '-threads', '1'],
-    ENCODERS[piece.format],
-    ['-f', piece.format, output],
-  ]);
+  const wav = `${scratch}.wav`;
+  await writeFile(wav, synthesiseLoop(piece.seed, piece.bpm));
+  const encode = (seconds: number, to: string) =>
+    ffmpeg.run([
+      ['-stream_loop', '-1', '-i', wav, '-t', String(seconds), '-ac', '2', '-ar', String(SAMPLE_RATE)],
+      BITEXACT,
+      ENCODERS[piece.format],
+      ['-f', piece.format, to],
+    ]);
+  if (piece.format !== 'mp3' || piece.seconds <= MAX_MP3_ENCODED_SECONDS) return encode(piece.seconds, output);
+  const part = `${scratch}.part.mp3`;
+  await encode(MAX_MP3_ENCODED_SECONDS, part);
+  const repeat = ['-stream_loop', '-1', '-i', part, '-t', String(piece.seconds), '-c', 'copy'];
+  return ffmpeg.run([repeat, BITEXACT, ['-f', 'mp3', output]]);
 }

@@ -24,7 +24,7 @@ export async function renderPicture(picture: Picture): Promise<Buffer> {
         picture.over.length === 0
           ? Buffer.from(gradientSvg(width, height, picture.seed))
           : await collage(picture.over, width, height);
-      const card = Buffer.from(textCardSvg(picture));
+      const card = Buffer.from(textCardSvg(picture, await hasFonts()));
       return png(
         sharp(ground)
           .resize(width, height, { fit: 'fill' })
@@ -37,6 +37,25 @@ export async function renderPicture(picture: Picture): Promise<Buffer> {
 
 function png(image: Sharp): Promise<Buffer> {
   return image.png({ compressionLevel: 3 }).toBuffer();
+}
+
+let fontsFound: Promise<boolean> | null = null;
+
+/** Without a font two different letters look the same. */
+function hasFonts(): Promise<boolean> {
+  fontsFound ??= (async () => {
+    const draw = (letter: string) =>
+      sharp(
+        Buffer.from(
+          `<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32"><text x="4" y="24" font-size="20" font-family="sans-serif">${letter}</text></svg>`,
+        ),
+      )
+        .raw()
+        .toBuffer();
+    const [first, second] = await Promise.all([draw('X'), draw('o')]);
+    return !first.equals(second);
+  })();
+  return fontsFound;
 }
 
 /** The pictures side by side, each cropped to its column. */

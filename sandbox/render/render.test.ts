@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -20,6 +20,17 @@ describe('text card', () => {
     expect(wrapText('abcdefghij', 4, 3)).toEqual(['abcd', 'efgh', 'ij']);
     expect(wrapText('a b c d e f', 1, 2)).toEqual(['a', '…']);
     expect(wrapText('', 10, 2)).toEqual([]);
+  });
+
+  it('draws readable letters without any font', async () => {
+    const draw = async (prompt: string) => {
+      const svg = textCardSvg({ width: 320, height: 180, title: 't', prompt, seed: 1 }, false);
+      expect(svg).not.toContain('<text');
+      return sharp(Buffer.from(svg)).raw().toBuffer();
+    };
+    const first = await draw('abc');
+    expect((await draw('abc')).equals(first)).toBe(true);
+    expect((await draw('abd')).equals(first)).toBe(false);
   });
 
   it('draws any prompt', async () => {
@@ -88,6 +99,16 @@ describe('studio', () => {
     expect(probe(bytes, 'mp4').streams[0]).toMatchObject({ nb_read_frames: '48' });
     // 47 more frames of a still picture would cost next to nothing.
     expect(bytes.length).toBeGreaterThan(still.length * 1.5);
+  });
+
+  it('keeps uploads under their hash and drops them when nobody can ask for them any more', async () => {
+    const studio = await Studio.open(folder, findFfmpeg());
+    const [fresh, stale] = [await studio.keep(Buffer.from('fresh')), await studio.keep(Buffer.from('stale'))];
+    expect(await studio.keep(Buffer.from('fresh'))).toBe(fresh);
+    await utimes(stale, 0, 0);
+    await Studio.open(folder, findFfmpeg());
+    expect(await readFile(fresh, 'utf8')).toBe('fresh');
+    await expect(readFile(stale)).rejects.toThrow('ENOENT');
   });
 
   it('says why a render failed and leaves nothing behind', async () => {

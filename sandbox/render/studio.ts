@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Ffmpeg } from './ffmpeg.js';
 import { renderPiece } from './music.js';
@@ -8,6 +8,8 @@ import { renderPicture } from './picture.js';
 import type { Clip, Picture, Piece } from './recipes.js';
 import { renderClip } from './video.js';
 
+/** Google's operations live for two days, and nothing else remembers an upload longer. */
+const BLOB_LIFETIME_MS = 2 * 86_400_000;
 const MAX_CACHE_BYTES = 512 * 1024 * 1024;
 
 /**
@@ -35,6 +37,7 @@ export class Studio {
     for (const name of ['renders', 'scratch', 'blobs']) await mkdir(studio.path(name), { recursive: true });
     for (const name of await readdir(studio.path('renders')))
       studio.remember(name, (await stat(studio.path('renders', name))).size);
+    await studio.dropOldBlobs();
     return studio;
   }
 
@@ -53,7 +56,11 @@ export class Studio {
   /** Keeps uploaded bytes on disk under their hash and answers the path. */
   async keep(bytes: Buffer): Promise<string> {
     const path = this.path('blobs', createHash('sha256').update(bytes).digest('hex'));
-    if (existsSync(path)) return path;
+    if (existsSync(path)) {
+      const now = new Date();
+      await utimes(path, now, now);
+      return path;
+    }
     const part = `${path}.${randomUUID()}`;
     await writeFile(part, bytes);
     await rename(part, path);
@@ -62,6 +69,13 @@ export class Studio {
 
   close(): void {
     this.ffmpeg.close();
+  }
+
+  private async dropOldBlobs(): Promise<void> {
+    for (const name of await readdir(this.path('blobs'))) {
+      const path = this.path('blobs', name);
+      if ((await stat(path)).mtimeMs < Date.now() - BLOB_LIFETIME_MS) await rm(path, { force: true });
+    }
   }
 
   private path(...names: string[]): string {

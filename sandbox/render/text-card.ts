@@ -1,3 +1,5 @@
+import { pixelTextSvg } from './pixel-font.js';
+
 /** A card of text as SVG: prompt and seed on a dark panel along the lower edge. */
 export interface TextCard {
   width: number;
@@ -53,7 +55,9 @@ export function wrapText(text: string, lineLength: number, maxLines: number): st
   return [...lines.slice(0, maxLines - 1), `${last}…`];
 }
 
-export function textCardSvg(card: TextCard): string {
+/** `hasFonts` false: letters are drawn from bitmaps, see `pixel-font.ts`. */
+export function textCardSvg(card: TextCard, hasFonts = true): string {
+  const draw = hasFonts ? textSvg : pixelTextSvg;
   const fontSize = Math.max(8, Math.round(Math.min(card.width, card.height) / 20));
   const margin = fontSize;
   const lineLength = Math.max(8, Math.floor((card.width - 4 * margin) / (fontSize * 0.58)));
@@ -65,11 +69,16 @@ export function textCardSvg(card: TextCard): string {
   const spans = lines.map((line, index) => {
     const isLast = index === lines.length - 1;
     const y = top + margin + lineHeight * (index + 1.9);
-    return `<text x="${margin * 2}" y="${y}" font-size="${fontSize}" fill="${isLast ? '#ffd166' : '#ffffff'}">${escapeXml(line)}</text>`;
+    return draw(line, margin * 2, y, fontSize, isLast ? '#ffd166' : '#ffffff');
   });
+  const title = draw(card.title, margin * 2, top + margin + lineHeight * 0.7, Math.round(fontSize * 0.75), '#8ecae6');
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${card.width}" height="${card.height}" font-family="DejaVu Sans, Liberation Sans, Noto Sans, sans-serif">
 <rect x="${margin}" y="${top}" width="${card.width - 2 * margin}" height="${panelHeight}" rx="${fontSize / 2}" fill="#000000" fill-opacity="0.62"/>
-<text x="${margin * 2}" y="${top + margin + lineHeight * 0.7}" font-size="${Math.round(fontSize * 0.75)}" fill="#8ecae6">${escapeXml(card.title)}</text>
+${title}
 ${spans.join('\n')}
 </svg>`;
+}
+
+function textSvg(text: string, x: number, y: number, fontSize: number, fill: string): string {
+  return `<text x="${x}" y="${y}" font-size="${fontSize}" fill="${fill}">${escapeXml(text)}</text>`;
 }
