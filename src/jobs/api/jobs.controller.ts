@@ -1,0 +1,172 @@
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Outputs, type Variant } from '../../assets/outputs.js';
+import { invalidRequest, KilnError, notFound } from '../../common/errors.js';
+import type { AuthKey } from '../../keys/auth-key.js';
+import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
+import { isTerminal } from '../domain/states.js';
+import { JobWaiter, MAX_WAIT_SECONDS } from '../events/wait.js';
+import { JobsRepository } from '../store/jobs.repository.js';
+import type { JobRow } from '../store/rows.js';
+import { JobViews } from '../view/job-views.js';
+import type { JobView } from '../view/job-view.js';
+import { createJobBody, listJobsQuery, readMetadataFilter, replayBody, type CreateJobBody, type ListJobsQuery } from './bodies.js';
+import { JobCommands } from './commands.js';
+import { ListRepository } from './list.repository.js';
+import { QUOTE_LIFE_SECONDS } from './price-token.js';
+
+const DEFAULT_LIMIT = 20;
+const OUTPUT_VARIANTS = ['original', 'poster', 'preview', 'thumbnail', 'waveform'] as const;
+
+/** The jobs API. What it takes and gives is described by the schemas; what it does is in the commands. */
+@Controller('v1/jobs')
+@UseGuards(KeyGuard)
+export class JobsController {
+  constructor(
+    private readonly commands: JobCommands,
+    private readonly jobs: JobsRepository,
+    private readonly lists: ListRepository,
+    private readonly views: JobViews,
+    private readonly waiter: JobWaiter,
+    private readonly outputs: Outputs,
+  ) {}
+
+  @Post()
+  async create(
+    @CurrentKey() key: AuthKey,
+    @Body({ schema: createJobBody }) body: CreateJobBody,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
+    @Headers('prefer') prefer: string | undefined,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
+    const waitSeconds = readPrefer(prefer);
+    const { job, created } = await this.commands.create.create(key, body, idempotencyKey ?? null);
+    const latest = waitSeconds > 0 ? await this.waiter.wait(job, waitSeconds, hangUp(request)) : job;
+    reply.code(waitSeconds > 0 && isTerminal(latest.status) ? 200 : 202);
+    if (!created) reply.header('idempotent-replayed', 'true');
+    return this.answer(latest, reply);
+  }
+
+  @Post('quote')
+  @HttpCode(200)
+  async quote(@CurrentKey() key: AuthKey, @Body({ schema: createJobBody }) body: CreateJobBody): Promise<object> {
+    const request = await this.commands.requests.read(key, body);
+    const [route] = request.routes;
+    const expiresAt = new Date(Date.now() + QUOTE_LIFE_SECONDS * 1000);
+    return {
+      object: 'quote',
+      model: request.model.id,
+      price_micro_usd: request.price.amountMicroUsd,
+      price: request.price,
+      route: route && { id: route.id, provider: route.provider, model: route.model },
+      warm: route ? !route.scaleToZero : false,
+      eta_seconds: Math.ceil(request.expectedSeconds),
+      sandbox: request.sandbox,
+      quote_id: this.commands.quotes.sign({ keyId: key.id, model: request.model.id, input: request.parsed.input, price: request.price, expiresAt }),
+      expires_at: expiresAt.toISOString(),
+    };
+  }
+
+  @Get()
+  async list(@CurrentKey() key: AuthKey, @Query({ schema: listJobsQuery }) query: ListJobsQuery): Promise<object> {
+    const { metadata, unknown } = readMetadataFilter(query);
+    if (unknown[0] !== undefined) throw invalidRequest(`Unknown parameter: '${unknown[0].slice(0, 100)}'.`, unknown[0].slice(0, 100), 'unknown_parameter');
+    const { jobs, hasMore } = await this.lists.list(
+      {
+        keyId: key.id,
+        status: query.status,
+        model: query.model,
+        metadata,
+        createdAfter: query.created_after === undefined ? undefined : new Date(query.created_after),
+        createdBefore: query.created_before === undefined ? undefined : new Date(query.created_before),
+      },
+      { limit: query.limit ?? DEFAULT_LIMIT, after: query.after, before: query.before, order: query.order ?? 'desc' },
+    );
+    const data = await this.views.many(jobs);
+    return { object: 'list', data, has_more: hasMore, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
+  }
+
+  @Get(':id')
+  async get(@CurrentKey() key: AuthKey, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<JobView> {
+    return this.answer(await this.owned(key, id), reply);
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  async cancel(@CurrentKey() key: AuthKey, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<JobView> {
+    return this.answer(await this.commands.cancel.cancel(key.id, id), reply);
+  }
+
+  @Post(':id/replay')
+  @HttpCode(202)
+  async replay(
+    @CurrentKey() key: AuthKey,
+    @Param('id') id: string,
+    @Body({ schema: replayBody }) body: { route?: string } | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
+    const job = await this.owned(key, id);
+    const replayed = await this.commands.replay.replay(job, { route: body?.route });
+    return this.answer(replayed ?? (await this.owned(key, id)), reply);
+  }
+
+  @Delete(':id')
+  async remove(@CurrentKey() key: AuthKey, @Param('id') id: string): Promise<object> {
+    await this.commands.removal.remove(key.id, id);
+    return { id, object: 'job.deleted', deleted: true };
+  }
+
+  @Get(':id/outputs/:n/content')
+  async content(
+    @CurrentKey() key: AuthKey,
+    @Param('id') id: string,
+    @Param('n') n: string,
+    @Query('variant') variant: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    const job = await this.owned(key, id);
+    const wanted = readVariant(variant);
+    if (!isTerminal(job.status)) throw new KilnError(409, 'job_not_finished', `The job is ${job.status}; its outputs come with 'succeeded'.`, { retryAfterSeconds: 5 });
+    const link = /^\d{1,4}$/.test(n) ? await this.outputs.link(job.keyId, job.id, job.run, Number(n), wanted) : null;
+    if (link === null) throw notFound(wanted === 'original' ? 'output' : `${wanted} of output`, n);
+    if (link === 'expired') throw new KilnError(410, 'output_expired', `The output expired at ${job.expiresAt?.toISOString() ?? 'its retention'}.`);
+    reply.header('cache-control', 'no-store').redirect(link, 302);
+  }
+
+  private async owned(key: AuthKey, id: string): Promise<JobRow> {
+    const job = await this.jobs.ofKey(key.id, id);
+    if (!job) throw notFound('job', id.slice(0, 64));
+    return job;
+  }
+
+  private async answer(job: JobRow, reply: FastifyReply): Promise<JobView> {
+    const view = await this.views.one(job);
+    reply.header('x-kiln-job-id', job.id).header('location', view.urls.self);
+    if (job.route) reply.header('x-kiln-route', encodeURI(job.route.id));
+    if (view.cost.charged_micro_usd !== null) reply.header('x-kiln-cost-micro-usd', String(view.cost.charged_micro_usd));
+    if (!isTerminal(job.status)) reply.header('retry-after', String(Math.min(Math.max(view.eta_seconds ?? 2, 1), 10)));
+    return view;
+  }
+}
+
+/** `Prefer: wait=N` (RFC 7240); other preferences are ignored, as the RFC asks. */
+export function readPrefer(header: string | undefined): number {
+  const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d+)"?/i.exec(header ?? '') ?? [];
+  if (seconds === undefined) return 0;
+  if (Number(seconds) > MAX_WAIT_SECONDS) throw invalidRequest(`'Prefer: wait' is at most ${MAX_WAIT_SECONDS} seconds; got ${seconds}.`, 'Prefer');
+  return Number(seconds);
+}
+
+function readVariant(value: string | undefined): Variant {
+  const found = OUTPUT_VARIANTS.find((variant) => variant === (value ?? 'original'));
+  if (found === undefined) throw invalidRequest(`'variant' must be one of ${OUTPUT_VARIANTS.join(', ')}; got '${(value ?? '').slice(0, 100)}'.`, 'variant');
+  return found;
+}
+
+/** Aborts when the client goes away. */
+function hangUp(request: FastifyRequest): AbortSignal {
+  const gone = new AbortController();
+  request.raw.socket.once('close', () => gone.abort());
+  return gone.signal;
+}
