@@ -34,13 +34,15 @@ const ROWS = 16;
 const COLUMNS = 8;
 /** The row letters stand on. */
 const BASELINE_ROW = 12;
+const STAND_INS: Record<string, string> = { '·': '-', '×': 'x', '…': '~' };
 const UNKNOWN = '?'.charCodeAt(0);
 
 /** Draws a line of text as SVG paths with its baseline at (x, y); what is not ASCII becomes a question mark. */
 export function pixelTextSvg(text: string, x: number, y: number, fontSize: number, fill: string): string {
   const pixel = fontSize / ROWS;
   const path: string[] = [];
-  Array.from(text).forEach((character, position) => {
+  Array.from(text).forEach((given, position) => {
+    const character = STAND_INS[given] ?? given;
     if (character === ' ') return;
     const code = character.length === 1 ? character.charCodeAt(0) : UNKNOWN;
     const glyph = code >= FIRST && code <= LAST ? code - FIRST : UNKNOWN - FIRST;
