@@ -51,6 +51,8 @@ export class Metrics {
           for (const sample of await read()) gauge.set(sample.labels, sample.value);
         } catch {
           gauge.reset();
+          // A reset gauge without labels would say 0.
+          gauge.remove();
         }
       },
     });
