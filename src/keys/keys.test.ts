@@ -2,11 +2,12 @@ import { jest } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { type AuthKey, createKeyBody, isModelAllowed } from './auth-key.js';
 import { secretOf } from './key.guard.js';
-import { seal, type SealingKeys, unseal } from './sealed.js';
+import type { PurposeKeys } from '../config/secret.js';
+import { seal, unseal } from './sealed.js';
 import { ShortCache } from './short-cache.js';
 import { liveSecrets, newWebhookSecret, openWebhookSecret, rotated } from './webhook-secrets.js';
 
-const keys: SealingKeys = [
+const keys: PurposeKeys = [
   { id: 'b', key: randomBytes(32) },
   { id: 'a', key: randomBytes(32) },
 ];
@@ -61,10 +62,10 @@ describe('sealing', () => {
 
   it('refuses another context, a changed value and a key that is gone', () => {
     const sealed = seal(plain, keys, 'x');
-    expect(() => unseal(sealed, keys, 'y')).toThrow();
+    expect(() => unseal(sealed, keys, 'y')).toThrow(/authenticate/);
     const bytes = Buffer.from(sealed.data, 'base64url');
     bytes[14]! ^= 1;
-    expect(() => unseal({ ...sealed, data: bytes.toString('base64url') }, keys, 'x')).toThrow();
+    expect(() => unseal({ ...sealed, data: bytes.toString('base64url') }, keys, 'x')).toThrow(/authenticate/);
     expect(() => unseal(sealed, [keys[1]!], 'x')).toThrow(/'b'/);
   });
 });

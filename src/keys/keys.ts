@@ -4,7 +4,7 @@ import type { Clock } from '../common/time.js';
 import { systemClock } from '../common/time.js';
 import { assertModelAllowed, type AuthKey, type CreateKey, type KeyRecord } from './auth-key.js';
 import type { KeysRepository } from './keys.repository.js';
-import type { SealingKeys } from './sealed.js';
+import type { PurposeKeys } from '../config/secret.js';
 import { ShortCache } from './short-cache.js';
 import {
   formatWebhookSecret,
@@ -36,7 +36,7 @@ export class Keys {
 
   constructor(
     private readonly repository: KeysRepository,
-    private readonly sealingKeys: SealingKeys,
+    private readonly sealingKeys: PurposeKeys,
     private readonly now: Clock = systemClock,
   ) {}
 

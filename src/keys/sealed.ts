@@ -1,15 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
-/** One 256-bit purpose key; `id` is stored beside what it sealed, so that another may take over. */
-export interface SealingKey {
-  id: string;
-  key: Buffer;
-}
+import type { PurposeKeys } from '../config/secret.js';
 
-/** Current key first; the ones after it only open. */
-export type SealingKeys = readonly [SealingKey, ...SealingKey[]];
-
-/** AES-256-GCM: `data` is nonce (12 bytes), ciphertext and tag (16 bytes) as base64url. */
+/** AES-256-GCM: `data` is nonce (12 bytes), ciphertext and tag (16 bytes) as base64url; `kid` names the purpose key. */
 export interface Sealed {
   kid: string;
   data: string;
@@ -19,7 +12,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** `context` is authenticated with it: a sealed value moved to another owner's row does not open. */
-export function seal(plain: Uint8Array, keys: SealingKeys, context: string): Sealed {
+export function seal(plain: Uint8Array, keys: PurposeKeys, context: string): Sealed {
   const [{ id, key }] = keys;
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context));
@@ -28,7 +21,7 @@ export function seal(plain: Uint8Array, keys: SealingKeys, context: string): Sea
 }
 
 /** Throws where the key is gone or the value was changed. */
-export function unseal(sealed: Sealed, keys: SealingKeys, context: string): Buffer {
+export function unseal(sealed: Sealed, keys: PurposeKeys, context: string): Buffer {
   const found = keys.find(({ id }) => id === sealed.kid);
   if (found === undefined) throw new Error(`sealed under secret '${sealed.kid}', which is no longer configured`);
   const bytes = Buffer.from(sealed.data, 'base64url');

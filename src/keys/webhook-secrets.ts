@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { type SealingKeys, seal, unseal } from './sealed.js';
+import type { PurposeKeys } from '../config/secret.js';
+import { seal, unseal } from './sealed.js';
 
 /** How long the former secret still signs after a rotation. */
 export const WEBHOOK_SECRET_OVERLAP_MS = 24 * 3_600_000;
@@ -22,12 +23,12 @@ export const parseStoredSecrets = (column: unknown): StoredWebhookSecret[] => st
 
 const context = (keyId: string): string => `webhook-secret:${keyId}`;
 
-export const newWebhookSecret = (keyId: string, keys: SealingKeys, now: Date): StoredWebhookSecret => ({
+export const newWebhookSecret = (keyId: string, keys: PurposeKeys, now: Date): StoredWebhookSecret => ({
   ...seal(randomBytes(SECRET_BYTES), keys, context(keyId)),
   createdAt: now.toISOString(),
 });
 
-export const openWebhookSecret = (stored: StoredWebhookSecret, keyId: string, keys: SealingKeys): Buffer =>
+export const openWebhookSecret = (stored: StoredWebhookSecret, keyId: string, keys: PurposeKeys): Buffer =>
   unseal(stored, keys, context(keyId));
 
 export const liveSecrets = (stored: readonly StoredWebhookSecret[], now: Date): StoredWebhookSecret[] =>
@@ -37,7 +38,7 @@ export const liveSecrets = (stored: readonly StoredWebhookSecret[], now: Date): 
 export function rotated(
   stored: readonly StoredWebhookSecret[],
   keyId: string,
-  keys: SealingKeys,
+  keys: PurposeKeys,
   now: Date,
 ): StoredWebhookSecret[] {
   const [previous] = liveSecrets(stored, now);

@@ -3,6 +3,9 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Controller, Get, Module, UseGuards } from '@nestjs/common';
+import { ConfigModule } from '../../src/config/config.module.js';
+import { loadConfig } from '../../src/config/config.js';
+import { Keyring } from '../../src/config/secret.js';
 import { createKeyBody } from '../../src/keys/auth-key.js';
 import { AdminActor, type AdminAccess, AdminGuard } from '../../src/keys/admin.guard.js';
 import { ensureDeveloperKey } from '../../src/keys/developer-key.js';
@@ -11,12 +14,12 @@ import { Keys } from '../../src/keys/keys.js';
 import type { AuthKey } from '../../src/keys/auth-key.js';
 import { KeysModule } from '../../src/keys/keys.module.js';
 import { KeysRepository } from '../../src/keys/keys.repository.js';
-import type { SealingKeys } from '../../src/keys/sealed.js';
 import { Database, execute, queryRow, sql } from '../../src/database/database.js';
 import { DatabaseTestModule, startTestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
-const sealingKeys: SealingKeys = [{ id: 's1', key: randomBytes(32) }];
+const keyring = new Keyring([randomBytes(32).toString('base64url')]);
+const sealingKeys = keyring.keys('webhook-secrets');
 const app = (name: string): ReturnType<typeof createKeyBody.parse> => createKeyBody.parse({ name });
 
 let test: TestDatabase;
@@ -133,8 +136,9 @@ async function probe(
   (path: string, headers?: Record<string, string>) => Promise<{ status: number; body: Record<string, unknown> }>
 > {
   const running = await startTestApp([
+    ConfigModule.forRoot(Object.assign(loadConfig({}), admin), keyring),
     DatabaseTestModule.with(database),
-    KeysModule.forRootAsync({ useFactory: () => ({ sealingKeys, admin }) }),
+    KeysModule,
     ProbeModule,
   ]);
   return async (path, headers = {}) => {
