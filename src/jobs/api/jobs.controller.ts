@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Outputs, type Variant } from '../../assets/outputs.js';
+import { VARIANTS, type Variant } from '../../assets/media-types.js';
+import { Outputs } from '../../assets/outputs.js';
 import { invalidRequest, KilnError, notFound } from '../../common/errors.js';
 import type { AuthKey } from '../../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
@@ -16,7 +17,6 @@ import { ListRepository } from './list.repository.js';
 import { QUOTE_LIFE_SECONDS } from './price-token.js';
 
 const DEFAULT_LIMIT = 20;
-const OUTPUT_VARIANTS = ['original', 'poster', 'preview', 'thumbnail', 'waveform'] as const;
 
 /** The jobs API. What it takes and gives is described by the schemas; what it does is in the commands. */
 @Controller('v1/jobs')
@@ -128,9 +128,12 @@ export class JobsController {
     const job = await this.owned(key, id);
     const wanted = readVariant(variant);
     if (!isTerminal(job.status)) throw new KilnError(409, 'job_not_finished', `The job is ${job.status}; its outputs come with 'succeeded'.`, { retryAfterSeconds: 5 });
-    const link = /^\d{1,4}$/.test(n) ? await this.outputs.link(job.keyId, job.id, job.run, Number(n), wanted) : null;
-    if (link === null) throw notFound(wanted === 'original' ? 'output' : `${wanted} of output`, n);
-    if (link === 'expired') throw new KilnError(410, 'output_expired', `The output expired at ${job.expiresAt?.toISOString() ?? 'its retention'}.`);
+    const row = /^\d{1,4}$/.test(n) && job.status === 'succeeded' ? await this.outputs.get(key.id, id, Number(n)) : null;
+    if (!row || row.run !== job.run) throw notFound('output', n.slice(0, 20));
+    const output = this.outputs.view(row, new Date());
+    if (output.expired) throw new KilnError(410, 'output_expired', `The output expired at ${row.expiresAt.toISOString()}.`);
+    const link = wanted === 'content' ? output.url : output.variants[wanted]?.url;
+    if (!link) throw notFound(`${wanted} of output`, n);
     reply.header('cache-control', 'no-store').redirect(link, 302);
   }
 
@@ -159,8 +162,8 @@ export function readPrefer(header: string | undefined): number {
 }
 
 function readVariant(value: string | undefined): Variant {
-  const found = OUTPUT_VARIANTS.find((variant) => variant === (value ?? 'original'));
-  if (found === undefined) throw invalidRequest(`'variant' must be one of ${OUTPUT_VARIANTS.join(', ')}; got '${(value ?? '').slice(0, 100)}'.`, 'variant');
+  const found = VARIANTS.find((variant) => variant === (value ?? 'content'));
+  if (found === undefined) throw invalidRequest(`'variant' must be one of ${VARIANTS.join(', ')}; got '${(value ?? '').slice(0, 100)}'.`, 'variant');
   return found;
 }
 

@@ -27,7 +27,7 @@ export class JobRemoval {
     await this.db.transaction(async (tx) => {
       const locked = await queryRow<{ status: 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled' }>(tx, sql`SELECT status FROM job WHERE id = ${id} FOR UPDATE`);
       if (!locked || !isTerminal(locked.status)) throw conflict('The job was replayed meanwhile.', 'job_not_finished');
-      await this.outputs.assertUnpinned(tx, id);
+      if (await this.outputs.isPinned(id, tx)) throw conflict('A live job reads an output of this job; delete it when that has ended.', 'output_in_use');
       await execute(tx, sql`UPDATE job SET deleted_at = now(), input = '{}'::jsonb, metadata = '{}'::jsonb, "references" = '[]'::jsonb, webhook = NULL, updated_at = now() WHERE id = ${id}`);
     });
     await this.outputs.removeForJob(id);

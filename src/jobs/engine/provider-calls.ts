@@ -45,8 +45,9 @@ export class ProviderCalls {
     try {
       return await fn(this.adapter(attempt), this.context(attempt, limited));
     } catch (error) {
+      // Our own stop says nothing about the provider: adapters tell it as a timeout.
+      if (signal.aborted) throw signal.reason instanceof Error ? signal.reason : new Error('the step was stopped', { cause: error });
       if (error instanceof ProviderError) throw error;
-      if (signal.aborted) throw error;
       if (limited.aborted) throw new ProviderError('timeout', 'unknown', `No answer within ${timeoutMs} ms.`, { cause: error });
       throw new ProviderError('internal', 'unknown', messageOf(error), { cause: error });
     }

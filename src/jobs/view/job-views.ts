@@ -56,14 +56,15 @@ export class JobViews {
   async forWebhook(job: JobRow, tx: Tx): Promise<JsonObject> {
     const attempts = await this.attempts.ofJobs([job.id], tx);
     const outputs = job.status === 'succeeded' ? await this.outputs.forJobs([job.id], tx) : new Map<string, never[]>();
+    const now = new Date();
     const view = jobView({
       job,
-      outputs: (outputs.get(job.id) ?? []).filter((output) => output.run === job.run).map((output) => this.outputs.viewForWebhook(output)),
+      outputs: (outputs.get(job.id) ?? []).filter((output) => output.run === job.run).map((output) => this.outputs.viewForWebhook(output, now)),
       attempts: attempts.get(job.id) ?? [],
       deliveries: [],
       queue: null,
       urls: this.urls(job),
-      now: new Date(),
+      now,
     });
     return JSON.parse(JSON.stringify(view)) as JsonObject;
   }

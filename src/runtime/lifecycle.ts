@@ -1,0 +1,47 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { delay } from '../common/time.js';
+import type { KilnConfig } from '../config/config.js';
+import { Engine } from '../jobs/engine/engine.js';
+import { ProgressHub } from '../jobs/engine/progress-hub.js';
+import { JobHub } from '../jobs/events/hub.js';
+import { Readiness } from '../ops/readiness.js';
+import type { Logger } from '../telemetry/logger.js';
+
+export interface Running {
+  app: INestApplicationContext & Partial<Pick<NestFastifyApplication, 'getHttpServer'>>;
+  config: KilnConfig;
+  logger: Logger;
+  /** Stops intake of queues and timers; resolves when running steps have ended. */
+  stopWorkers: () => Promise<void>;
+}
+
+/**
+ * Graceful stop: not ready any more, wait until the balancer knows, stop intake, end waiting requests and streams, let steps
+ * run to `drainTimeoutMs`, then cut what is left: its jobs are found again by their leases. True when nothing had to be cut.
+ */
+export async function drain({ app, config, logger, stopWorkers }: Running): Promise<boolean> {
+  app.get(Readiness).drain();
+  logger.info({}, 'stopping: not ready any more');
+  await delay(config.shutdown.drainDelayMs);
+  const timeout = new AbortController();
+  const late = delay(config.shutdown.drainTimeoutMs, timeout.signal).then(
+    () => false,
+    () => true,
+  );
+  const stopped = (async () => {
+    await app.get(JobHub).close();
+    await stopWorkers();
+    await app.get(ProgressHub).stop();
+    return true;
+  })();
+  const clean = await Promise.race([stopped, late]);
+  if (!clean) {
+    logger.warn({}, 'steps are still running at the drain timeout; they are cut and will be found again');
+    app.get(Engine).abort();
+    await Promise.race([stopped, delay(2000)]);
+  }
+  timeout.abort();
+  await app.close();
+  return clean;
+}

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import { Uploads } from '../src/assets/uploads.js';
+import { ReplayBatches } from '../src/jobs/admin/replay-batches.js';
+import { ProgressHub } from '../src/jobs/engine/progress-hub.js';
+import { Reconciler } from '../src/jobs/engine/reconciler.js';
+import { Maintenance } from '../src/jobs/maintenance/maintenance.js';
+import { Logger } from '../src/telemetry/logger.js';
+import { Webhooks } from '../src/webhooks/webhooks.js';
+
+const BATCH = 200;
+
+interface Chore {
+  name: string;
+  everyMs: number;
+  run: () => Promise<unknown>;
+}
+
+/** Timers of a worker: what must come round even when the queue was flushed. A chore never overlaps itself. */
+@Injectable()
+export class MaintenanceWorker {
+  private readonly chores: readonly Chore[];
+  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly running = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly reconciler: Reconciler,
+    private readonly progress: ProgressHub,
+    uploads: Uploads,
+    webhooks: Webhooks,
+    batches: ReplayBatches,
+    maintenance: Maintenance,
+    private readonly logger: Logger,
+  ) {
+    this.chores = [
+      { name: 'uploads', everyMs: 5000, run: () => uploads.rering(BATCH) },
+      { name: 'webhooks', everyMs: 5000, run: () => webhooks.overdue(BATCH) },
+      { name: 'replays', everyMs: 2000, run: () => batches.runDue() },
+      { name: 'maintenance', everyMs: 60_000, run: () => maintenance.runDue() },
+    ];
+  }
+
+  onApplicationBootstrap(): void {
+    this.reconciler.start();
+    this.progress.start();
+    for (const chore of this.chores) this.timers.push(setInterval(() => this.turn(chore), chore.everyMs));
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    await this.reconciler.stop();
+    await Promise.all(this.running.values());
+  }
+
+  private turn({ name, run }: Chore): void {
+    if (this.running.has(name)) return;
+    const turn = run()
+      .catch((error: unknown) => this.logger.warn({ err: error, chore: name }, 'a chore failed; it comes round again'))
+      .then(() => void this.running.delete(name));
+    this.running.set(name, turn);
+  }
+}

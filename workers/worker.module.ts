@@ -1,0 +1,29 @@
+import { Module } from '@nestjs/common';
+import { AssetsModule } from '../src/assets/assets.module.js';
+import { JobsModule } from '../src/jobs/jobs.module.js';
+import { WebhooksModule } from '../src/webhooks/webhooks.module.js';
+import { TickWorker, TransferWorker } from './jobs.worker.js';
+import { MaintenanceWorker } from './maintenance.worker.js';
+import { MediaWorker } from './media.worker.js';
+import { WebhookWorker } from './webhooks.worker.js';
+
+/** Every queue's worker, and the timers. */
+@Module({
+  imports: [AssetsModule, JobsModule, WebhooksModule],
+  providers: [TickWorker, TransferWorker, MediaWorker, WebhookWorker, MaintenanceWorker],
+})
+export class WorkerModule {
+  constructor(
+    private readonly tick: TickWorker,
+    private readonly transfer: TransferWorker,
+    private readonly media: MediaWorker,
+    private readonly webhook: WebhookWorker,
+    private readonly maintenance: MaintenanceWorker,
+  ) {}
+
+  /** Takes nothing new and resolves when running steps have ended. */
+  async stop(): Promise<void> {
+    await this.maintenance.stop();
+    await Promise.all([this.tick, this.transfer, this.media, this.webhook].map((host) => host.worker.close()));
+  }
+}
