@@ -338,7 +338,10 @@ CREATE TABLE "replay_batch" (
     "total" INTEGER NOT NULL,
     "done" INTEGER NOT NULL DEFAULT 0,
     "skipped" INTEGER NOT NULL DEFAULT 0,
+    "cost_micro_usd" BIGINT NOT NULL DEFAULT 0,
+    "last_id" TEXT,
     "cursor" TEXT,
+    "skip_reasons" JSONB NOT NULL DEFAULT '{}',
     "status" TEXT NOT NULL DEFAULT 'running',
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "claim_until" TIMESTAMPTZ(3),
@@ -430,3 +433,6 @@ ALTER TABLE "job" ADD CONSTRAINT "job_status" CHECK ("status" IN ('queued', 'run
 ALTER TABLE "job" ADD CONSTRAINT "job_stage" CHECK ("stage" IN ('preparing', 'waiting', 'submitting', 'generating', 'storing', 'processing'));
 ALTER TABLE "attempt" ADD CONSTRAINT "attempt_state" CHECK ("state" IN ('reserved', 'submitting', 'running', 'unknown', 'succeeded', 'failed', 'canceled', 'orphan', 'lost'));
 ALTER TABLE "ledger_entry" ADD CONSTRAINT "ledger_kind" CHECK ("kind" IN ('hold', 'settle', 'release'));
+CREATE INDEX "job_text" ON "job" ("finished_at") WHERE "finished_at" IS NOT NULL AND "input" <> 'null'::jsonb;
+CREATE INDEX "job_unsettled" ON "job" ("finished_at") WHERE "finished_at" IS NOT NULL AND "charged_micro_usd" IS NULL;
+CREATE INDEX "job_deleted" ON "job" ("deleted_at") WHERE "deleted_at" IS NOT NULL;
