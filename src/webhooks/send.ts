@@ -1,0 +1,89 @@
+import type { Readable } from 'node:stream';
+import { type Egress, EgressError, type EgressResponse } from '../egress/egress.js';
+import { parseRetryAfterMs } from './backoff.js';
+
+/** For the whole exchange: connecting, the answer's headers and what is kept of its body. */
+const TIMEOUT_MS = 15_000;
+const RESPONSE_BYTES = 1024;
+const GONE = 410;
+
+export interface Sent {
+  delivered: boolean;
+  /** 410: the receiver wants nothing more of this. */
+  gone: boolean;
+  responseStatus: number | null;
+  responseBody: string | null;
+  error: string | null;
+  retryAfterMs: number | null;
+}
+
+export const notSent = (error: string): Sent => ({
+  delivered: false,
+  gone: false,
+  responseStatus: null,
+  responseBody: null,
+  error,
+  retryAfterMs: null,
+});
+
+/** One POST to a receiver. Only 2xx is delivered; a redirect is a failure, since its target was never agreed to. Never throws. */
+export async function send(
+  egress: Egress,
+  url: string,
+  headers: Record<string, string>,
+  body: string,
+  now: () => Date,
+): Promise<Sent> {
+  try {
+    const response = await egress.foreign(url, {
+      method: 'POST',
+      headers,
+      body,
+      timeoutMs: TIMEOUT_MS,
+      maxRedirects: 0,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    return await toSent(response, now());
+  } catch (error) {
+    if (!(error instanceof EgressError)) throw error;
+    // The signal and the egress' own timer stand for the same limit.
+    return notSent(error.reason === 'aborted' ? `no answer within ${TIMEOUT_MS} ms` : error.message);
+  }
+}
+
+async function toSent(response: EgressResponse, now: Date): Promise<Sent> {
+  const { status } = response;
+  const delivered = status >= 200 && status < 300;
+  const redirected = status >= 300 && status < 400;
+  return {
+    delivered,
+    gone: status === GONE,
+    responseStatus: status,
+    responseBody: await beginningOf(response.body),
+    error: delivered ? null : `the receiver answered ${status}${redirected ? '; redirects are not followed' : ''}`,
+    retryAfterMs: delivered ? null : parseRetryAfterMs(response.headers.get('retry-after'), now),
+  };
+}
+
+/** At most RESPONSE_BYTES of text. The status has decided already, so a body that breaks off is cut there. */
+async function beginningOf(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      if (bytes > RESPONSE_BYTES) break;
+    }
+  } catch {
+    // What came before it broke is kept.
+  }
+  return storableText(Buffer.concat(chunks));
+}
+
+/** PostgreSQL's text holds no NUL; bytes that are not UTF-8 grow when replaced, hence the second cut. */
+export function storableText(bytes: Uint8Array): string {
+  const cut = (input: Uint8Array): string =>
+    new TextDecoder().decode(input.subarray(0, RESPONSE_BYTES), { stream: input.length > RESPONSE_BYTES });
+  return cut(new TextEncoder().encode(cut(bytes).replaceAll('\0', '')));
+}
