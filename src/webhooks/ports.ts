@@ -1,6 +1,6 @@
-/** Makes download links; bound to the assets' signer where the application is put together. */
+/** Signs links to stored media; bound where assets are known, because webhooks know none. */
 export interface AssetLinks {
-  /** An absolute URL that opens `variant` of the key's asset until `expiresAt`, without an API key. */
+  /** An absolute URL. */
   link(keyId: string, assetId: string, variant: string, expiresAt: Date): string;
 }
 

@@ -1,32 +1,27 @@
-import { Controller, Get, Header, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
-import { type ListEnvelope, pageFields } from '../common/page.js';
+import { listEnvelope, type ListEnvelope, pageFields } from '../common/page.js';
 import { parseRequest } from '../common/parse.js';
 import type { AuthKey } from '../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../keys/key.guard.js';
 import { Keys, type WebhookSecretState } from '../keys/keys.js';
-import type { DeliveryView } from './delivery-view.js';
+import { type DeliveryView, deliveryView } from './delivery-view.js';
 import { Webhooks } from './webhooks.js';
 
-export interface WebhookSecretView {
-  object: 'webhook_secret';
-  /** `whsec_` and base64, as Standard Webhooks libraries take it. */
+interface SecretView {
   secret: string;
   rotated_at: string;
-  /** Until then messages carry the former secret's signature too. */
-  previous_expires_at: string | null;
+  previous_expires_at?: string;
 }
 
 const listQuery = z.strictObject({ ...pageFields, job_id: z.string().max(64).optional() });
 
-const secretView = ({ secret, rotatedAt, previousExpiresAt }: WebhookSecretState): WebhookSecretView => ({
-  object: 'webhook_secret',
+const secretView = ({ secret, rotatedAt, previousExpiresAt }: WebhookSecretState): SecretView => ({
   secret,
   rotated_at: rotatedAt.toISOString(),
-  previous_expires_at: previousExpiresAt?.toISOString() ?? null,
+  ...(previousExpiresAt === null ? {} : { previous_expires_at: previousExpiresAt.toISOString() }),
 });
 
-/** The key's signing secret and what became of its webhooks. */
 @Controller('v1')
 @UseGuards(KeyGuard)
 export class WebhooksController {
@@ -36,22 +31,20 @@ export class WebhooksController {
   ) {}
 
   @Get('webhooks/secret')
-  @Header('cache-control', 'no-store')
-  async secret(@CurrentKey() key: AuthKey): Promise<WebhookSecretView> {
+  async secret(@CurrentKey() key: AuthKey): Promise<SecretView> {
     return secretView(await this.keys.webhookSecretState(key.id));
   }
 
   @Post('webhooks/secret/rotate')
   @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  async rotate(@CurrentKey() key: AuthKey): Promise<WebhookSecretView> {
+  async rotate(@CurrentKey() key: AuthKey): Promise<SecretView> {
     return secretView(await this.keys.rotateWebhookSecret(key.id));
   }
 
   @Get('webhook_deliveries')
-  async list(@CurrentKey() key: AuthKey, @Query() query: unknown): Promise<ListEnvelope<DeliveryView>> {
-    const { job_id: jobId, ...page } = parseRequest(listQuery, query);
-    return this.webhooks.list(key.id, { jobId }, page);
+  async list(@CurrentKey() key: AuthKey, @Query() raw: unknown): Promise<ListEnvelope<DeliveryView>> {
+    const { job_id: jobId, ...page } = parseRequest(listQuery, raw);
+    return listEnvelope(await this.webhooks.list(key.id, jobId, page), page, deliveryView);
   }
 
   @Get('webhook_deliveries/:id')
