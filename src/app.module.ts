@@ -1,4 +1,7 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { AssetsModule } from './assets/assets.module.js';
+import { Links } from './assets/links.js';
+import type { Variant } from './assets/media-types.js';
 import { CatalogModule } from './catalog/catalog.module.js';
 import { Catalog } from './catalog/catalog.service.js';
 import { KilnConfig } from './config/config.js';
@@ -17,6 +20,7 @@ import { QueueModule } from './queue/queue.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import type { Logger } from './telemetry/logger.js';
 import { TelemetryModule } from './telemetry/telemetry.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 const MEDIA_TIMEOUT_MS = 120_000;
 
@@ -49,9 +53,13 @@ export class AppModule {
           useFactory: ({ egress }: KilnConfig, loaded: Catalog) => ({ configuredOrigins: () => loaded.configuredOrigins(), allow: egress.allow }),
         }),
         MediaModule.forRootAsync({ inject: [KilnConfig], useFactory: mediaTools }),
-        KeysModule.forRootAsync({
-          inject: [KilnConfig, Keyring],
-          useFactory: ({ adminKey, embedded }: KilnConfig, ring: Keyring) => ({ sealingKeys: ring.keys('webhook-secrets'), admin: { adminKey, embedded } }),
+        KeysModule,
+        WebhooksModule.forRootAsync({
+          imports: [AssetsModule],
+          inject: [Links],
+          useFactory: (links: Links) => ({
+            link: (keyId, assetId, variant, expiresAt) => links.sign({ keyId, assetId, variant: variant as Variant, expiresAt }),
+          }),
         }),
         GatewayModule,
         JobsModule,

@@ -1,9 +1,8 @@
 import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { WorkerModule } from '../workers/worker.module.js';
-import { AppModule, type AppParts } from './app.module.js';
+import type { AppParts } from './app.module.js';
 import { catalogFrom } from './catalog/catalog.module.js';
 import { CatalogError } from './catalog/load-catalog.js';
 import { messageOf } from './common/errors.js';

@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AssetsModule } from '../src/assets/assets.module.js';
 import { JobsModule } from '../src/jobs/jobs.module.js';
-import { WebhooksModule } from '../src/webhooks/webhooks.module.js';
 import { TickWorker, TransferWorker } from './jobs.worker.js';
 import { MaintenanceWorker } from './maintenance.worker.js';
 import { MediaWorker } from './media.worker.js';
@@ -9,7 +8,7 @@ import { WebhookWorker } from './webhooks.worker.js';
 
 /** Every queue's worker, and the timers. */
 @Module({
-  imports: [AssetsModule, JobsModule, WebhooksModule],
+  imports: [AssetsModule, JobsModule],
   providers: [TickWorker, TransferWorker, MediaWorker, WebhookWorker, MaintenanceWorker],
 })
 export class WorkerModule {

@@ -1,7 +1,6 @@
-import { Injectable, StandardSchemaValidationPipe } from '@nestjs/common';
+import { type ArgumentMetadata, Injectable, StandardSchemaValidationPipe } from '@nestjs/common';
 import { invalidRequest, type KilnError } from '../common/errors.js';
 
-type Schema = Parameters<StandardSchemaValidationPipe['validate']>[1];
 interface Issue {
   message: string;
   code?: string;
@@ -14,11 +13,13 @@ const SHOWN_CHARS = 100;
 /** Checks bodies, queries and params against their Zod schema; what does not fit is a 400 that names field, value and what is allowed. */
 @Injectable()
 export class ValidationPipe extends StandardSchemaValidationPipe {
-  override async validate(value: unknown, schema: Schema): ReturnType<StandardSchemaValidationPipe['validate']> {
-    const result = await schema['~standard'].validate(value);
-    const [issue] = (result.issues ?? []) as readonly Issue[];
+  override async transform<T>(value: T, metadata: ArgumentMetadata): Promise<T> {
+    const { schema } = metadata as { schema?: { '~standard': { validate(value: unknown): unknown } } };
+    if (!schema) return value;
+    const result = (await schema['~standard'].validate(value)) as { value: T; issues?: readonly Issue[] };
+    const [issue] = result.issues ?? [];
     if (issue) throw toError(issue, value);
-    return result as Awaited<ReturnType<StandardSchemaValidationPipe['validate']>>;
+    return result.value;
   }
 }
 

@@ -3,7 +3,6 @@ import { AssetsModule } from '../assets/assets.module.js';
 import { BillingModule } from '../billing/billing.module.js';
 import { Catalog } from '../catalog/catalog.service.js';
 import { ProvidersModule } from '../providers/providers.module.js';
-import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { Admission } from './admission/admission.js';
 import { AdmissionRepository } from './admission/admission.repository.js';
 import { QueueForecast } from './admission/queue-forecast.repository.js';
@@ -63,7 +62,7 @@ const events = [JobHub, JobWaiter, JobEventStream, JobViews, EventTokens];
 
 /** Jobs, from the request to the end. The engine is here for every role; only workers call it. */
 @Module({
-  imports: [AssetsModule, BillingModule, ProvidersModule, WebhooksModule],
+  imports: [AssetsModule, BillingModule, ProvidersModule],
   controllers: [JobsController, JobEventsController],
   providers: [...rows, ...admission, ...engine, ...steps, ...api, ...events],
   exports: [...rows, ...admission, ...engine, ...steps, ...api, ...events],

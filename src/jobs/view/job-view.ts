@@ -1,4 +1,5 @@
 import type { OutputView } from '../../assets/output-view.js';
+import type { StoredReference } from '../../assets/references.js';
 import type { JsonObject } from '../../common/json.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
 import type { AttemptState, JobStage, JobStatus } from '../domain/states.js';
@@ -123,13 +124,23 @@ export function etaSeconds(job: JobRow, attempts: readonly AttemptRow[], startsI
 function inputView(job: JobRow): JsonObject {
   const input: JsonObject = { ...job.input };
   for (const reference of job.references) {
-    const source: JsonObject = { ...reference.source };
-    const shown = 'id' in source ? { upload_id: source['id'] ?? null } : 'url' in source ? { url: source['url'] ?? null } : { job_id: source['jobId'] ?? null, output: source['output'] ?? null };
+    const shown = shownSource(reference.source);
     const list = /\[\d+\]$/.test(reference.param);
     const before = input[reference.role];
     input[reference.role] = list ? [...(Array.isArray(before) ? before : []), shown] : shown;
   }
   return input;
+}
+
+function shownSource(source: StoredReference['source']): JsonObject {
+  switch (source.kind) {
+    case 'upload':
+      return { upload_id: source.id };
+    case 'url':
+      return { url: source.url };
+    case 'output':
+      return { job_id: source.jobId, output: source.output };
+  }
 }
 
 function attemptView(attempt: AttemptRow): AttemptView {

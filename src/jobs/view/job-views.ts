@@ -59,7 +59,7 @@ export class JobViews {
     const now = new Date();
     const view = jobView({
       job,
-      outputs: (outputs.get(job.id) ?? []).filter((output) => output.run === job.run).map((output) => this.outputs.viewForWebhook(output, now)),
+      outputs: (outputs.get(job.id) ?? []).filter((output) => output.run === job.run).map((output) => this.outputs.viewForWebhook(output)),
       attempts: attempts.get(job.id) ?? [],
       deliveries: [],
       queue: null,
