@@ -1,6 +1,9 @@
-import type { DeliveryRow } from './deliveries.repository.js';
+import type { WebhookDelivery } from '../database/generated/client.js';
 
-/** A delivery as the API shows it. `id` is also the message's `webhook-id`. */
+/** Everything but the body, which may be long and is what the job shows. */
+export type DeliveryRow = Omit<WebhookDelivery, 'body'>;
+
+/** A delivery as the API shows it; its id is the `webhook-id` that the receiver sees. */
 export interface DeliveryView {
   id: string;
   object: 'webhook_delivery';
@@ -8,29 +11,39 @@ export interface DeliveryView {
   run: number;
   event: string;
   url: string;
-  status: string;
+  status: 'pending' | 'delivered' | 'failed';
+  /** Tries since it was written or last redelivered. */
   attempts: number;
-  last_status: number | null;
-  last_error: string | null;
   last_attempt_at: string | null;
+  /** Of a pending one. */
   next_attempt_at: string | null;
   delivered_at: string | null;
+  /** HTTP status and beginning of the last answer; null where there was none. */
+  response_status: number | null;
+  response_body: string | null;
+  /** Why the last try failed. */
+  error: string | null;
   created_at: string;
 }
 
-export const deliveryView = (row: DeliveryRow): DeliveryView => ({
-  id: row.id,
-  object: 'webhook_delivery',
-  job_id: row.jobId,
-  run: row.run,
-  event: row.event,
-  url: row.url,
-  status: row.status,
-  attempts: row.attempts,
-  last_status: row.lastStatus,
-  last_error: row.lastError,
-  last_attempt_at: row.lastAttemptAt?.toISOString() ?? null,
-  next_attempt_at: row.wakeAt?.toISOString() ?? null,
-  delivered_at: row.deliveredAt?.toISOString() ?? null,
-  created_at: row.createdAt.toISOString(),
-});
+const iso = (date: Date | null): string | null => date?.toISOString() ?? null;
+
+export function deliveryView(row: DeliveryRow): DeliveryView {
+  return {
+    id: row.id,
+    object: 'webhook_delivery',
+    job_id: row.jobId,
+    run: row.run,
+    event: row.event,
+    url: row.url,
+    status: row.status === 'delivered' || row.status === 'failed' ? row.status : 'pending',
+    attempts: row.attempts,
+    last_attempt_at: iso(row.lastAttemptAt),
+    next_attempt_at: iso(row.wakeAt),
+    delivered_at: iso(row.deliveredAt),
+    response_status: row.lastStatus,
+    response_body: row.lastResponse,
+    error: row.lastError,
+    created_at: row.createdAt.toISOString(),
+  };
+}

@@ -1,6 +1,6 @@
-/** Signs links to stored media; bound where assets are known, because webhooks know none. */
+/** Makes download links; bound to the assets' signer where the application is put together. */
 export interface AssetLinks {
-  /** An absolute URL. */
+  /** An absolute URL that opens `variant` of the key's asset until `expiresAt`, without an API key. */
   link(keyId: string, assetId: string, variant: string, expiresAt: Date): string;
 }
 

@@ -1,27 +1,32 @@
-import { Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
-import { listEnvelope, type ListEnvelope, pageFields } from '../common/page.js';
+import { type ListEnvelope, pageFields } from '../common/page.js';
 import { parseRequest } from '../common/parse.js';
 import type { AuthKey } from '../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../keys/key.guard.js';
 import { Keys, type WebhookSecretState } from '../keys/keys.js';
-import { type DeliveryView, deliveryView } from './delivery-view.js';
+import type { DeliveryView } from './delivery-view.js';
 import { Webhooks } from './webhooks.js';
 
-interface SecretView {
+export interface WebhookSecretView {
+  object: 'webhook_secret';
+  /** `whsec_` and base64, as Standard Webhooks libraries take it. */
   secret: string;
   rotated_at: string;
-  previous_expires_at?: string;
+  /** Until then messages carry the former secret's signature too. */
+  previous_expires_at: string | null;
 }
 
 const listQuery = z.strictObject({ ...pageFields, job_id: z.string().max(64).optional() });
 
-const secretView = ({ secret, rotatedAt, previousExpiresAt }: WebhookSecretState): SecretView => ({
+const secretView = ({ secret, rotatedAt, previousExpiresAt }: WebhookSecretState): WebhookSecretView => ({
+  object: 'webhook_secret',
   secret,
   rotated_at: rotatedAt.toISOString(),
-  ...(previousExpiresAt === null ? {} : { previous_expires_at: previousExpiresAt.toISOString() }),
+  previous_expires_at: previousExpiresAt?.toISOString() ?? null,
 });
 
+/** The key's signing secret and what became of its webhooks. */
 @Controller('v1')
 @UseGuards(KeyGuard)
 export class WebhooksController {
@@ -31,20 +36,22 @@ export class WebhooksController {
   ) {}
 
   @Get('webhooks/secret')
-  async secret(@CurrentKey() key: AuthKey): Promise<SecretView> {
+  @Header('cache-control', 'no-store')
+  async secret(@CurrentKey() key: AuthKey): Promise<WebhookSecretView> {
     return secretView(await this.keys.webhookSecretState(key.id));
   }
 
   @Post('webhooks/secret/rotate')
   @HttpCode(200)
-  async rotate(@CurrentKey() key: AuthKey): Promise<SecretView> {
+  @Header('cache-control', 'no-store')
+  async rotate(@CurrentKey() key: AuthKey): Promise<WebhookSecretView> {
     return secretView(await this.keys.rotateWebhookSecret(key.id));
   }
 
   @Get('webhook_deliveries')
-  async list(@CurrentKey() key: AuthKey, @Query() raw: unknown): Promise<ListEnvelope<DeliveryView>> {
-    const { job_id: jobId, ...page } = parseRequest(listQuery, raw);
-    return listEnvelope(await this.webhooks.list(key.id, jobId, page), page, deliveryView);
+  async list(@CurrentKey() key: AuthKey, @Query() query: unknown): Promise<ListEnvelope<DeliveryView>> {
+    const { job_id: jobId, ...page } = parseRequest(listQuery, query);
+    return this.webhooks.list(key.id, { jobId }, page);
   }
 
   @Get('webhook_deliveries/:id')
