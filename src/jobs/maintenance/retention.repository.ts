@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import { Database, execute, queryRows, sql } from '../../database/database.js';
+import { idAt } from './id-at.js';
+
+const TERMINAL = ['succeeded', 'failed', 'canceled'];
+
+/** Deletes what is past its time, in bounded batches; every method returns how many rows it touched. Jobs and ledger rows stay. */
+@Injectable()
+export class RetentionRepository {
+  constructor(private readonly db: Database) {}
+
+  /** History of jobs that are over. */
+  async jobEvents(days: number, limit: number): Promise<number> {
+    return execute(
+      this.db,
+      sql`DELETE FROM job_event USING (
+            SELECT e.job_id, e.seq FROM job_event e JOIN job ON job.id = e.job_id
+            WHERE e.created_at < now() - ${days}::int * interval '1 day' AND job.status = ANY(${TERMINAL})
+            ORDER BY e.created_at LIMIT ${limit}::int
+          ) old WHERE job_event.job_id = old.job_id AND job_event.seq = old.seq`,
+    );
+  }
+
+  /** Messages that were delivered or given up. */
+  async deliveries(days: number, limit: number): Promise<number> {
+    return execute(
+      this.db,
+      sql`DELETE FROM webhook_delivery WHERE id IN (
+            SELECT id FROM webhook_delivery WHERE id < ${idAt('whd', days)} AND wake_at IS NULL
+              AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = webhook_delivery.job_id AND job.status IN ('queued', 'running'))
+            ORDER BY id LIMIT ${limit}::int)`,
+    );
+  }
+
+  async idempotency(hours: number, limit: number): Promise<number> {
+    return execute(
+      this.db,
+      sql`DELETE FROM idempotency WHERE (key_id, path, idem_key) IN (
+            SELECT key_id, path, idem_key FROM idempotency WHERE created_at < now() - ${hours}::int * interval '1 hour' ORDER BY created_at LIMIT ${limit}::int)`,
+    );
+  }
+
+  async opsEvents(days: number, limit: number): Promise<number> {
+    return execute(
+      this.db,
+      sql`DELETE FROM ops_event WHERE id IN (
+            SELECT id FROM ops_event WHERE created_at < now() - ${days}::int * interval '1 day' ORDER BY created_at LIMIT ${limit}::int)`,
+    );
+  }
+
+  /** What the client wrote. `input` becomes JSON null, which tells a replay that there is nothing left to run. */
+  async requestText(days: number, limit: number): Promise<number> {
+    return execute(
+      this.db,
+      sql`UPDATE job SET input = 'null'::jsonb, provider_options = '{}'::jsonb, metadata = '{}'::jsonb, "references" = '[]'::jsonb, updated_at = now()
+          WHERE id IN (
+            SELECT id FROM job WHERE finished_at < now() - ${days}::int * interval '1 day' AND finished_at IS NOT NULL AND input <> 'null'::jsonb
+            ORDER BY finished_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)`,
+    );
+  }
+
+  /** Jobs that were deleted longer ago than any late writer lives. */
+  async deletedJobs(hours: number, limit: number): Promise<string[]> {
+    const rows = await queryRows<{ id: string }>(
+      this.db,
+      sql`SELECT id FROM job WHERE deleted_at < now() - ${hours}::int * interval '1 hour' AND deleted_at IS NOT NULL ORDER BY deleted_at LIMIT ${limit}::int`,
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** All rows of a deleted job but its money. */
+  async forget(jobId: string): Promise<void> {
+    await this.db.transaction(async (tx) => {
+      await execute(tx, sql`DELETE FROM job_event WHERE job_id = ${jobId}`);
+      await execute(tx, sql`DELETE FROM webhook_delivery WHERE job_id = ${jobId}`);
+      await execute(tx, sql`DELETE FROM attempt WHERE job_id = ${jobId}`);
+      await execute(tx, sql`DELETE FROM job WHERE id = ${jobId} AND deleted_at IS NOT NULL`);
+    });
+  }
+}
