@@ -5,15 +5,16 @@ const ASSET_REFERENCE = /^kiln-asset:([a-z]+_[0-9a-z]{26})\/([a-z0-9_-]{1,40})$/
 /** Stands for the time when the links of a sending end. */
 const LINKS_EXPIRE = 'kiln-asset:expires';
 
-/** A copy of `value` in which every string that is an asset reference, at any depth, is a link. */
-export function withLinks<T extends JsonValue>(
-  value: T,
-  links: { link(assetId: string, variant: string): string; expiresAt: Date },
-): T;
-export function withLinks(
-  value: JsonValue,
-  links: { link(assetId: string, variant: string): string; expiresAt: Date },
-): JsonValue {
+export interface LinkMaker {
+  link(assetId: string, variant: string): string;
+  expiresAt: Date;
+}
+
+/**
+ * A copy of `value` in which every string that is an asset reference, at any depth, is a link. Text of a user's own that
+ * looks like one gets a link signed for the user's own key, which opens nothing that the key may not read.
+ */
+export function withLinks(value: JsonValue, links: LinkMaker): JsonValue {
   if (typeof value === 'string') {
     if (value === LINKS_EXPIRE) return links.expiresAt.toISOString();
     const [, assetId, variant] = ASSET_REFERENCE.exec(value) ?? [];

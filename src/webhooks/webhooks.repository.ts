@@ -135,6 +135,15 @@ export class WebhooksRepository {
     return this.db.webhookDelivery.findMany({ where: { keyId, jobId: filter.jobId, id }, omit: WITHOUT_BODY, ...args });
   }
 
+  /** Jobs are another module's table: only read here, so that a list by a foreign job is 404 and not empty. */
+  async jobExists(keyId: string, jobId: string): Promise<boolean> {
+    const row = await queryRow(
+      this.db,
+      sql`SELECT 1 AS one FROM job WHERE id = ${jobId} AND key_id = ${keyId} AND deleted_at IS NULL`,
+    );
+    return row !== null;
+  }
+
   /** Oldest first. */
   async ofJob(keyId: string, jobId: string): Promise<DeliveryRow[]> {
     return this.db.webhookDelivery.findMany({ where: { keyId, jobId }, omit: WITHOUT_BODY, orderBy: { id: 'asc' } });

@@ -108,7 +108,10 @@ export class Webhooks {
     return deliveryView(row);
   }
 
+  /** Throws 404 for a job or cursor that is not the key's. */
   async list(keyId: string, filter: { jobId?: string }, page: Page): Promise<ListEnvelope<DeliveryView>> {
+    const { jobId } = filter;
+    if (jobId !== undefined && !(await this.deliveries.jobExists(keyId, jobId))) throw notFound('job', jobId);
     await assertCursor(page, 'webhook delivery', async (id) => (await this.deliveries.find(keyId, id)) !== null);
     return listEnvelope(await this.deliveries.list(keyId, filter, page), page, deliveryView);
   }
@@ -154,9 +157,9 @@ export class Webhooks {
 
   private bodyOf({ keyId, body, startedAt }: DeliveryClaim): JsonValue {
     const expiresAt = new Date(startedAt.getTime() + LINK_TTL_MS);
-    return withLinks(body, {
-      link: (assetId, variant) => this.links.link(keyId, assetId, variant, expiresAt),
-      expiresAt,
-    });
+    const link = (assetId: string, variant: string): string => this.links.link(keyId, assetId, variant, expiresAt);
+    // jsonb keeps no order of fields; people read the envelope first.
+    const { type = null, timestamp = null, ...rest } = body;
+    return withLinks({ type, timestamp, ...rest }, { link, expiresAt });
   }
 }
