@@ -30,15 +30,11 @@ const env = {
   NODE_OPTIONS:
     `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --disable-warning=ExperimentalWarning`.trim(),
 };
-const jest = spawnSync(
-  'jest',
-  ['--maxWorkers=2', '--json', `--outputFile=${outputFile}`, '--reporters=default', ...process.argv.slice(2)],
-  {
-    env,
-    // The JSON on standard output is the file's.
-    stdio: ['inherit', 'ignore', 'inherit'],
-  },
-);
+const jest = spawnSync('jest', ['--maxWorkers=2', '--json', `--outputFile=${outputFile}`, ...process.argv.slice(2)], {
+  env,
+  // The JSON on standard output is the file's.
+  stdio: ['inherit', 'ignore', 'inherit'],
+});
 const result = readResult(outputFile);
 rmSync(dir, { recursive: true, force: true });
 
