@@ -8,7 +8,7 @@ import type { JsonObject } from '../../src/common/json.js';
 import type { KilnConfig } from '../../src/config/config.js';
 import { ConfigModule } from '../../src/config/config.module.js';
 import { Keyring } from '../../src/config/secret.js';
-import { Database, execute, sql } from '../../src/database/database.js';
+import { Database, execute, queryRow, sql } from '../../src/database/database.js';
 import { EgressModule } from '../../src/egress/egress.module.js';
 import { createKeyBody } from '../../src/keys/auth-key.js';
 import { Keys } from '../../src/keys/keys.js';
@@ -347,8 +347,12 @@ describe('overdue', () => {
       db,
       sql`UPDATE webhook_delivery SET claim_until = now() + interval '1 minute' WHERE id = ${claimed!}`,
     );
-    const counts = await Promise.all([webhooks.overdue(100), webhooks.overdue(100)]);
-    expect(counts.toSorted((a, b) => a - b)).toEqual([0, 1]);
+    const whileAnotherHasIt = await db.transaction(async (tx) => {
+      await queryRow(tx, sql`SELECT id FROM webhook_delivery WHERE id = ${late!} FOR UPDATE`);
+      return webhooks.overdue(100);
+    });
+    expect(whileAnotherHasIt).toBe(0);
+    expect([await webhooks.overdue(100), await webhooks.overdue(100)]).toEqual([1, 0]);
     expect(messages).toEqual([`${late}-1`]);
     expect(await webhooks.deliver(late!, 0)).toBeNull();
     expect(receiver.at('/late')).toEqual([]);
