@@ -1,7 +1,4 @@
-import type { WebhookDelivery } from '../database/generated/client.js';
-
-/** Everything but the body, which may be long and is what the job shows. */
-export type DeliveryRow = Omit<WebhookDelivery, 'body'>;
+import type { DeliveryRow } from './webhooks.repository.js';
 
 /** A delivery as the API shows it; its id is the `webhook-id` that the receiver sees. */
 export interface DeliveryView {

@@ -1,7 +1,10 @@
 import type { JsonObject } from '../common/json.js';
 import { type Page, pageArgs } from '../common/page.js';
 import { type Database, execute, queryRow, queryRows, sql, type Tx } from '../database/database.js';
-import type { DeliveryRow } from './delivery-view.js';
+import type { WebhookDelivery } from '../database/generated/client.js';
+
+/** Everything but the body, which may be long and is what the job shows. */
+export type DeliveryRow = Omit<WebhookDelivery, 'body'>;
 
 export interface NewDelivery {
   keyId: string;
