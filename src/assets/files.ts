@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { z } from 'zod';
 import { KilnError } from '../common/errors.js';
 import { ObjectNotFound, type ObjectStore } from '../storage/object-store.js';
 import type { AssetsOptions } from './assets-options.js';
@@ -16,6 +17,9 @@ export interface OpenedFile {
   inline: boolean;
   filename: string;
 }
+
+/** Column `upload.declared` of a presigned one. */
+const declaration = z.object({ bytes: z.number(), content_type: z.string() });
 
 interface Asset {
   keyId: string;
@@ -78,9 +82,13 @@ export class Files {
 
   /** Takes a presigned PUT: exactly the granted bytes of the granted type, once. */
   async put(token: string, body: unknown, headers: { type?: string; length?: string }): Promise<void> {
-    const grant = this.links.verifyPut(token);
-    if (grant === null || grant.expires * 1000 <= Date.now()) throw forbidden();
-    const { bytes, contentType } = grant;
+    const [uploadId = '', rawExpires = '', signature = ''] = token.split('.');
+    const expires = /^\d{1,12}$/.test(rawExpires) ? Number(rawExpires) : 0;
+    const row = expires * 1000 > Date.now() ? await this.uploads.findAny(uploadId) : null;
+    if (row === null || row.source !== 'presigned') throw forbidden();
+    const { bytes, content_type: contentType } = declaration.parse(row.declared);
+    if (!this.links.verifyPut({ uploadId, keyId: row.keyId, bytes, contentType, expires }, signature))
+      throw forbidden();
     if (headers.type !== contentType) {
       throw new KilnError(
         400,
@@ -101,9 +109,7 @@ export class Files {
         },
       );
     }
-    const row = await this.uploads.find(grant.keyId, grant.uploadId);
-    if (row === null || row.stagingKey === null) throw forbidden();
-    if (row.status !== 'awaiting' || (await this.store.head(row.stagingKey)) !== null) {
+    if (row.status !== 'awaiting' || row.stagingKey === null || (await this.store.head(row.stagingKey)) !== null) {
       throw new KilnError(412, 'already_uploaded', 'The bytes of this upload were sent before.', {
         shouldRetry: false,
       });
