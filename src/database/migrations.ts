@@ -33,11 +33,19 @@ export async function migrate(databaseUrl: string, options: MigrateOptions): Pro
   }
 }
 
+/** Names of the migrations that this version needs, in order. */
+export async function expectedMigrations(dir?: string): Promise<string[]> {
+  const entries = await readdir(dir ?? (await findMigrations()), { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .toSorted();
+}
+
 async function applyMigrations(databaseUrl: string, baseDir: string): Promise<string[]> {
-  const entries = await readdir(baseDir, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const names = await expectedMigrations(baseDir);
   const migrationDirectories = await Promise.all(
-    names.toSorted().map(async (path) => {
+    names.map(async (path) => {
       const value = await readFile(join(baseDir, path, 'migration.sql'), 'utf8');
       return { path, migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value } } };
     }),

@@ -14,7 +14,7 @@ export interface AdminAccess {
 
 export const ADMIN_ACCESS = Symbol('ADMIN_ACCESS');
 
-interface AdminRequest extends AuthenticatedRequest {
+export interface AdminRequest extends AuthenticatedRequest {
   /** Who acts, for the audit: `admin` or a key's id. */
   adminActor?: string;
 }

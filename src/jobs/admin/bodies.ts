@@ -60,7 +60,7 @@ export const resolveBody = z.strictObject({
 export type ResolveBody = z.output<typeof resolveBody>;
 
 /** Body of pause, resume and drain; may be left out. */
-export const stateBody = z.strictObject({ reason: z.string().trim().min(1).max(500).optional() }).optional();
+export const stateBody = z.strictObject({ reason: z.string().trim().min(1).max(500).optional() }).nullish();
 export type StateBody = z.output<typeof stateBody>;
 
 export const STATE_ACTIONS = { pause: 'paused', resume: 'open', drain: 'draining' } as const;

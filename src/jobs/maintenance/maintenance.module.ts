@@ -1,14 +1,12 @@
 import { Module } from '@nestjs/common';
 import { AssetsModule } from '../../assets/assets.module.js';
-import { JobsAdminModule } from '../admin/jobs-admin.module.js';
 import { Maintenance } from './maintenance.js';
-import { MaintenanceTimer } from './maintenance-timer.js';
 import { RetentionRepository } from './retention.repository.js';
 
-/** Workers start the MaintenanceTimer. */
+/** Retention; a timer of each worker calls `Maintenance.runDue`. */
 @Module({
-  imports: [AssetsModule, JobsAdminModule],
-  providers: [Maintenance, MaintenanceTimer, RetentionRepository],
-  exports: [Maintenance, MaintenanceTimer],
+  imports: [AssetsModule],
+  providers: [Maintenance, RetentionRepository],
+  exports: [Maintenance],
 })
 export class MaintenanceModule {}
