@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dedicatedConnection } from '../src/database/connection.js';
-import { DataFolderTaken, claimDataFolder, socketPath } from '../src/database/embedded/data-folder.js';
+import { DataFolderTaken, claimDataFolder, socketFolder } from '../src/database/embedded/data-folder.js';
 import { startEmbeddedPostgres } from '../src/database/embedded/postgres.js';
 import { isPostmaster } from '../src/database/embedded/postmaster.js';
 
@@ -90,20 +90,30 @@ describe('data folder', () => {
   });
 
   it('is free again when its owner was killed', async () => {
-    const script = `require('node:net').createServer().listen(${JSON.stringify(socketPath(dir))}, () => console.log('bound'))`;
+    await mkdir(socketFolder(dir));
+    const socket = join(socketFolder(dir), '000000000000.sock');
+    const script = `require('node:net').createServer().listen(${JSON.stringify(socket)}, () => console.log('bound'))`;
     const owner = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(owner.stdout, 'data');
     owner.kill('SIGKILL');
     await once(owner, 'exit');
-    const claims = await Promise.allSettled([claimDataFolder(dir), claimDataFolder(dir), claimDataFolder(dir)]);
-    const won = claims.filter((claim) => claim.status === 'fulfilled');
-    expect(won).toHaveLength(1);
-    for (const claim of claims) if (claim.status === 'rejected') expect(claim.reason).toBeInstanceOf(DataFolderTaken);
-    await won[0]?.value.release();
+    await (await claimDataFolder(dir)).release();
+    expect(await readdir(socketFolder(dir))).toEqual([]);
+  });
+
+  it('goes to exactly one of many that start at once', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const claims = await Promise.allSettled(Array.from({ length: 6 }, () => claimDataFolder(dir)));
+      const won = claims.filter((claim) => claim.status === 'fulfilled');
+      expect(won).toHaveLength(1);
+      for (const claim of claims) if (claim.status === 'rejected') expect(claim.reason).toBeInstanceOf(DataFolderTaken);
+      await won[0]?.value.release();
+    }
   });
 
   it('is not taken from an owner that is too busy to say who it is', async () => {
-    const silent = createServer().listen(socketPath(dir));
+    await mkdir(socketFolder(dir));
+    const silent = createServer().listen(join(socketFolder(dir), 'ffffffffffff.sock'));
     await once(silent, 'listening');
     await expect(claimDataFolder(dir)).rejects.toBeInstanceOf(DataFolderTaken);
     silent.close();
@@ -112,7 +122,7 @@ describe('data folder', () => {
   it('may lie deeper than a socket path can be long', async () => {
     const deep = join(dir, 'x'.repeat(120));
     const folder = await claimDataFolder(deep);
-    expect(socketPath(folder.dir)).toMatch(/kiln-[0-9a-f]{24}\.sock$/);
+    expect(socketFolder(folder.dir)).toMatch(/kiln-[0-9a-f]{24}$/);
     await expect(claimDataFolder(deep)).rejects.toBeInstanceOf(DataFolderTaken);
     await folder.release();
   });
