@@ -72,6 +72,8 @@ module.exports = {
     { from: from('^src/jobs/domain/'), to: { path: ['^src/jobs/domain/', '^src/common/'] } },
     // What a provider makes (kind, name, source) is defined once, in the contract.
     { from: from('^src/assets/'), to: { path: '^src/providers/contract\\.ts$' } },
+    // Ops' part of jobs is a module of its own above jobs.
+    { from: from('^src/jobs/admin/'), to: { path: '^src/jobs/jobs\\.module\\.ts$' } },
     // Files at the root of jobs tie it together for those above.
     { from: from('^src/jobs/[^/]+$'), to: { path: folders(['jobs', ...BELOW_JOBS, 'http', ...OPEN]) } },
     // Roots.
