@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Controller, Get, Param, Put, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { contentDisposition } from '../storage/content-disposition.js';
@@ -59,7 +60,7 @@ export class FilesController {
       'content-length': length,
       ...(range === null ? {} : { 'content-range': `bytes ${range.start}-${range.end}/${total}` }),
     });
-    if (request.method === 'HEAD') await reply.send();
-    else await reply.send(await this.files.read(file, range));
+    // Of an empty stream Fastify leaves the length alone; of an empty body it would say 0.
+    await reply.send(request.method === 'HEAD' ? Readable.from([]) : await this.files.read(file, range));
   }
 }

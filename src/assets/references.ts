@@ -21,6 +21,7 @@ export type { Preparation, PreparedReference, ReferenceInput, StoredReference } 
 /** Links that providers fetch references by. */
 const PROVIDER_LINK_TTL_MS = 6 * HOUR_MS;
 const PENDING_RETRY_MS = 1000;
+const DECISION_WAIT_MS = 1000;
 
 /** Media that jobs read: accepted by the API, made safe in the worker, pinned while a job lives. */
 export class References {
@@ -159,7 +160,7 @@ export class References {
         ? await this.fetch.fetch(keyId, jobId, param, source.url, signal)
         : await this.uploads.get({ id: keyId }, source.id).catch(nullWhenMissing);
     if (row === null) throw new Unprepared('media_expired', 'The referenced upload is gone.');
-    const decided = row.status === 'pending' ? await this.uploads.decide(row.id) : row;
+    const decided = row.status === 'pending' ? await this.decide(keyId, row.id, signal) : row;
     if (decided === null) throw new Unprepared('media_expired', 'The referenced upload is gone.');
     if (decided.status === 'rejected') {
       const { code, message } = errorOf(decided) ?? { code: 'unusable_media', message: 'The media can not be used.' };
@@ -171,6 +172,12 @@ export class References {
       throw new Unprepared('wrong_kind', `It must be ${article(kindOfRole(role))}, not ${article(facts.kind)}.`);
     }
     return { ...stored, ...facts };
+  }
+
+  /** The upload's own message may be at work on it in this moment: then a short wait spares the job a round of the queue. */
+  private async decide(keyId: string, id: string, signal: AbortSignal): Promise<UploadRow | null> {
+    const row = await this.uploads.decide(id);
+    return row?.status === 'pending' ? this.uploads.waitDecided({ id: keyId }, id, DECISION_WAIT_MS, signal) : row;
   }
 }
 
