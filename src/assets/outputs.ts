@@ -10,11 +10,12 @@ import { ObjectNotFound, type ObjectStore } from '../storage/object-store.js';
 import { ArtifactError } from './artifact-error.js';
 import { ArtifactReader } from './artifact-reader.js';
 import type { AssetsOptions } from './assets-options.js';
+import { deletePrefix } from './delete-prefix.js';
 import type { Links } from './links.js';
 import { extensionOf } from './media-types.js';
 import { type Derivable, type DerivedOutput, OutputDerivation } from './output-derivation.js';
 import { deferredLinks, outputView, type OutputView, signedLinks } from './output-view.js';
-import { type OutputRow, type OutputsRepository, variantsOf } from './outputs.repository.js';
+import type { OutputRow, OutputsRepository } from './outputs.repository.js';
 import { withTempFolder } from './temp-folder.js';
 
 export type { DerivedOutput } from './output-derivation.js';
@@ -155,26 +156,19 @@ export class Outputs {
   /** Tombstone, objects by prefix, rows: may be repeated after a crash, and once more later for what late writers left. */
   async removeForJob(jobId: string): Promise<void> {
     await this.repository.tombstone(jobId);
-    await this.deletePrefix(`outputs/${jobId}/`);
+    await deletePrefix(this.objects, `outputs/${jobId}/`);
     await this.repository.deleteRows(jobId);
   }
 
   /** Deletes the objects of expired outputs; the rows go on saying `expired`. How many. */
   async sweep(limit: number): Promise<number> {
     const rows = await this.repository.expire(limit);
-    for (const row of rows) await this.objects.delete(objectKeysOf(row));
-    return rows.length;
-  }
-
-  private async deletePrefix(prefix: string): Promise<void> {
-    let batch: string[] = [];
-    for await (const { key } of this.objects.list(prefix)) {
-      batch.push(key);
-      if (batch.length < 500) continue;
-      await this.objects.delete(batch);
-      batch = [];
+    for (const { jobId, run, n } of rows) {
+      // By prefix: what losing claims and faststart left behind goes too.
+      const own = new RegExp(`/${n}[-.][^/]*$`);
+      await deletePrefix(this.objects, `outputs/${jobId}/${run}/`, (key) => own.test(key));
     }
-    await this.objects.delete(batch);
+    return rows.length;
   }
 
   private async contentTypeOf(head: Buffer, artifact: Pick<Artifact, 'type'>): Promise<string> {
@@ -194,11 +188,6 @@ export class Outputs {
     return found.contentType;
   }
 }
-
-export const objectKeysOf = (row: OutputRow): string[] => [
-  row.objectKey,
-  ...Object.values(variantsOf(row)).map(({ key }) => key),
-];
 
 async function readHead(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
   const parts: Buffer[] = [];

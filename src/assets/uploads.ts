@@ -9,6 +9,7 @@ import type { Enqueue } from '../queue/enqueue.js';
 import type { ObjectStore, PresignedPut } from '../storage/object-store.js';
 import type { AssetsOptions } from './assets-options.js';
 import { cappedStream } from './byte-streams.js';
+import { deletePrefix } from './delete-prefix.js';
 import type { Links } from './links.js';
 import type { UploadDecision } from './upload-decision.js';
 import type { UploadSignals } from './upload-signals.js';
@@ -182,9 +183,20 @@ export class Uploads {
     return rows.length;
   }
 
-  /** Objects first, row last: a crash between leaves a row that the sweep finds. */
+  /** Deletes staged bytes that no request finished with: a crash between them and their row leaves them. How many. */
+  async sweepStaging(now = new Date()): Promise<number> {
+    const old: string[] = [];
+    for await (const { key, modifiedAt } of this.store.list('staging/')) {
+      if (now.getTime() - modifiedAt.getTime() > DAY_MS) old.push(key);
+    }
+    await this.store.delete(old);
+    return old.length;
+  }
+
+  /** Objects first, row last: a crash between leaves a row that the sweep finds. By prefix, for a dead worker's try is there too. */
   private async erase(row: UploadRow): Promise<void> {
-    await this.store.delete([row.objectKey, row.stagingKey].filter((objectKey) => objectKey !== null));
+    await deletePrefix(this.store, `uploads/${row.id}/`);
+    if (row.stagingKey !== null) await this.store.delete([row.stagingKey]);
     await this.repository.deleteRow(row.id);
   }
 

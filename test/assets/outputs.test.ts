@@ -196,6 +196,7 @@ describe.each(['file', 's3'] as const)('outputs on the %s store', (kind) => {
     expect(await view(a.jobId)).toMatchObject({ expired: true, url: null, variants: {} });
     expect((await fetch(url!)).status).toBe(410);
     await outputs.sweep(10);
+    expect(await mine()).toEqual([]);
     expect((await view(a.jobId)).expired).toBe(true);
     await outputs.removeForJob(a.jobId);
     await outputs.removeForJob(a.jobId);

@@ -319,4 +319,12 @@ describe('listing and deleting', () => {
     expect(await kiln.uploads.sweep(100)).toBeGreaterThan(0);
     expect((await kiln.objects()).filter((key) => key.includes(body.id))).toEqual([]);
   });
+
+  it('sweeps staged bytes that have no row, a day later', async () => {
+    await kiln.store.put('staging/orphan', Buffer.from('x'), { contentType: 'application/octet-stream' });
+    await kiln.uploads.sweepStaging();
+    expect(await kiln.objects()).toContain('staging/orphan');
+    await kiln.uploads.sweepStaging(new Date(Date.now() + 25 * 3_600_000));
+    expect(await kiln.objects()).not.toContain('staging/orphan');
+  });
 });
