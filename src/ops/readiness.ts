@@ -25,7 +25,6 @@ export interface ReadinessView {
 @Injectable()
 export class Readiness {
   private draining = false;
-  private migrated = false;
 
   constructor(
     private readonly rows: ReadinessRepository,
@@ -55,9 +54,8 @@ export class Readiness {
     try {
       const applied = await Promise.race([this.rows.appliedMigrations(), late(timeout.signal)]);
       // A newer version may have added some: those are made so that this one still works.
-      const expected = this.migrated ? [] : await expectedMigrations();
-      this.migrated = expected.every((name) => applied.includes(name));
-      return { database: 'ok', migrations: this.migrated ? 'ok' : 'missing' };
+      const migrated = (await expectedMigrations()).every((name) => applied.includes(name));
+      return { database: 'ok', migrations: migrated ? 'ok' : 'missing' };
     } catch (error) {
       // A database without the table was never migrated.
       if (/_prisma_migrations/.test(messageOf(error))) return { database: 'ok', migrations: 'missing' };

@@ -95,8 +95,8 @@ export class ReplayBatchesRepository {
       this.db,
       sql`UPDATE replay_batch SET cursor = ${jobId}, claim_until = now() + ${leaseMs}::float8 * interval '1 millisecond',
             done = done + ${skipReason === null ? 1 : 0}::int, skipped = skipped + ${skipReason === null ? 0 : 1}::int,
-            skip_reasons = CASE WHEN ${reason} = '' THEN skip_reasons
-              ELSE skip_reasons || jsonb_build_object(${reason}, coalesce((skip_reasons ->> ${reason})::int, 0) + 1) END
+            skip_reasons = CASE WHEN ${reason}::text = '' THEN skip_reasons
+              ELSE skip_reasons || jsonb_build_object(${reason}::text, coalesce((skip_reasons ->> ${reason}::text)::int, 0) + 1) END
           WHERE id = ${batch.id} AND status = 'running' AND cursor IS NOT DISTINCT FROM ${batch.cursor}
           RETURNING *`,
     );
