@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, sql } from '../../../database/database.js';
 import { ProviderError, type TaskState } from '../../../providers/contract.js';
 import { pollDelayMs } from '../../../routing/backoff.js';
+import { Logger } from '../../../telemetry/logger.js';
 import { AttemptsRepository } from '../../store/attempts.repository.js';
 import { JobsRepository } from '../../store/jobs.repository.js';
 import type { AttemptRow, JobRow } from '../../store/rows.js';
@@ -18,6 +19,17 @@ const MISSING_GRACE_MS = 5000;
 const MISSING_TIMES = 2;
 const AUTH_POLL_MS = 60_000;
 
+/** What a poll writes down beside the attempt. */
+@Injectable()
+export class PollRecords {
+  constructor(
+    readonly progress: ProgressRepository,
+    readonly health: RouteHealthRepository,
+    readonly signals: JobSignals,
+    readonly logger: Logger,
+  ) {}
+}
+
 /** `generating`: asks the provider. Trouble while asking is never the job's failure. */
 @Injectable()
 export class PollStep {
@@ -33,6 +45,8 @@ export class PollStep {
 
   async run(context: StepContext, attempt: AttemptRow): Promise<Next> {
     const { claim, signal } = context;
+    // Ops resolved it: the job needs another slot.
+    if (attempt.state !== 'running') return this.failures.requeue(claim, attempt, { nextRoute: false, delayMs: 0 });
     if (attempt.taskId === null) return this.failures.onForgotten(claim, attempt);
     const first = firstPollMs(claim.job, attempt);
     const elapsedMs = claim.now.getTime() - (attempt.submittedAt ?? attempt.createdAt).getTime();
@@ -44,11 +58,14 @@ export class PollStep {
 
     const taskId = attempt.taskId;
     try {
-      const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
+      const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) =>
+        adapter.poll(taskId, ctx),
+      );
       return await this.on(state, context, attempt, elapsedMs);
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       if (error.kind === 'not_found') return this.missing(context, attempt, elapsedMs);
+      this.seen.logger.debug({ job_id: claim.job.id, kind: error.kind, err: error }, 'a poll brought nothing; it comes round again');
       await this.seen.health.coolDownIfRateLimited(attempt.route.id, error);
       return this.again(context, attempt, elapsedMs, error.kind === 'auth' ? AUTH_POLL_MS : error.detail.retryAfterMs);
     }
@@ -70,10 +87,23 @@ export class PollStep {
     }
   }
 
-  private async succeeded(job: JobRow, claimToken: string, attempt: AttemptRow, state: Extract<TaskState, { state: 'succeeded' }>, elapsedMs: number): Promise<void> {
-    const end = { state: 'succeeded' as const, artifacts: state.artifacts, upstreamCostMicroUsd: state.upstreamCostMicroUsd ?? null };
+  private async succeeded(
+    job: JobRow,
+    claimToken: string,
+    attempt: AttemptRow,
+    state: Extract<TaskState, { state: 'succeeded' }>,
+    elapsedMs: number,
+  ): Promise<void> {
+    const end = {
+      state: 'succeeded' as const,
+      artifacts: state.artifacts,
+      upstreamCostMicroUsd: state.upstreamCostMicroUsd ?? null,
+    };
     const moved = await this.db.transaction(async (tx) => {
-      const set = state.warnings && state.warnings.length > 0 ? [sql`warnings = warnings || ${JSON.stringify(state.warnings)}::jsonb`] : [];
+      const set =
+        state.warnings && state.warnings.length > 0
+          ? [sql`warnings = warnings || ${JSON.stringify(state.warnings)}::jsonb`]
+          : [];
       const won = await this.jobs.move(tx, { jobId: job.id, transition: 'provider_succeeded', claimToken, set });
       if (won) await this.attempts.close(tx, attempt.id, end);
       return won;
@@ -88,7 +118,12 @@ export class PollStep {
     await this.seen.health.succeeded(attempt.route.id);
   }
 
-  private async again({ claim }: StepContext, attempt: AttemptRow, elapsedMs: number, askedMs: number | undefined): Promise<Next> {
+  private async again(
+    { claim }: StepContext,
+    attempt: AttemptRow,
+    elapsedMs: number,
+    askedMs: number | undefined,
+  ): Promise<Next> {
     const delayMs = pollDelayMs({
       elapsedMs,
       expectedMs: claim.job.expectedSeconds * 1000,
@@ -103,7 +138,8 @@ export class PollStep {
 
   private async missing(context: StepContext, attempt: AttemptRow, elapsedMs: number): Promise<Next> {
     const graceMs = this.calls.adapter(attempt).missingGraceMs ?? MISSING_GRACE_MS;
-    if (elapsedMs > graceMs && attempt.missing + 1 >= MISSING_TIMES) return this.failures.onForgotten(context.claim, attempt);
+    if (elapsedMs > graceMs && attempt.missing + 1 >= MISSING_TIMES)
+      return this.failures.onForgotten(context.claim, attempt);
     const delayMs = Math.max(attempt.route.pollIntervalMs / 2, 200);
     await this.attempts.polled(attempt.id, { missing: true, wakeAt: new Date(context.claim.now.getTime() + delayMs) });
     return { delayMs };
@@ -117,23 +153,19 @@ export class PollStep {
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
     }
-    const error = new ProviderError('timeout', 'rejected', `The run took longer than ${attempt.route.maxRunSeconds} s.`);
+    const error = new ProviderError(
+      'timeout',
+      'rejected',
+      `The run took longer than ${attempt.route.maxRunSeconds} s.`,
+    );
     return this.failures.onRunFailed(claim, attempt, error);
   }
 }
 
-/** What a poll writes down beside the attempt. */
-@Injectable()
-export class PollRecords {
-  constructor(
-    readonly progress: ProgressRepository,
-    readonly health: RouteHealthRepository,
-    readonly signals: JobSignals,
-  ) {}
-}
-
 /** First look: near the usual time for long runs, soon for short ones; a progress socket tells the rest. */
 function firstPollMs(job: JobRow, attempt: AttemptRow): number {
-  return Math.min(Math.max(job.expectedSeconds * 1000 * 0.15, attempt.route.pollIntervalMs / 4), attempt.route.pollIntervalMs * 2);
+  return Math.min(
+    Math.max(job.expectedSeconds * 1000 * 0.15, attempt.route.pollIntervalMs / 4),
+    attempt.route.pollIntervalMs * 2,
+  );
 }
-
