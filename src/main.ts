@@ -26,8 +26,13 @@ const SANDBOX_ENTRY = join(import.meta.dirname, '..', 'sandbox', 'main.js');
 
 async function main(): Promise<void> {
   const config = await withPort(loadConfig(process.env, process.argv[2]));
-  const logger = Logger.create({ level: config.log.level, readable: config.embedded && process.stdout.isTTY, fields: { role: config.role } });
-  for (const name of config.unknownVariables) logger.warn({ variable: name }, 'an environment variable is not known; is it misspelt?');
+  const logger = Logger.create({
+    level: config.log.level,
+    readable: config.embedded && process.stdout.isTTY,
+    fields: { role: config.role },
+  });
+  for (const name of config.unknownVariables)
+    logger.warn({ variable: name }, 'an environment variable is not known; is it misspelt?');
   if (config.role === 'migrate') return migrateOnly(config, logger);
 
   const ground = await prepareGround(config, SANDBOX_ENTRY);
@@ -40,7 +45,8 @@ async function main(): Promise<void> {
 }
 
 async function migrateOnly(config: KilnConfig, logger: Logger): Promise<void> {
-  if (config.database.url === null) throw new ConfigError(['DATABASE_URL is not set; the role migrate needs it. Allowed is a postgresql:// URL']);
+  if (config.database.url === null)
+    throw new ConfigError(['DATABASE_URL is not set; the role migrate needs it. Allowed is a postgresql:// URL']);
   const { applied } = await migrate(config.database.url, { queues: config.redis === null });
   logger.info({ applied }, applied.length === 0 ? 'the database is up to date' : 'migrations were applied');
 }
@@ -51,13 +57,30 @@ async function run(config: KilnConfig, logger: Logger, ground: Ground): Promise<
   const sandbox = ground.sandboxUrl === null ? null : { url: ground.sandboxUrl, credential: 'sandbox' };
   const catalog = catalogFrom(config, sandbox, adapters, () => new Date());
   for (const warning of catalog.warnings()) logger.warn({}, warning);
-  const database = new Database({ url: ground.databaseUrl, poolSize: config.database.poolSize, applicationName: `kiln ${config.role}` });
+  const database = new Database({
+    url: ground.databaseUrl,
+    poolSize: config.database.poolSize,
+    applicationName: `kiln ${config.role}`,
+  });
   await checkClock(database, logger);
 
-  const parts: AppParts = { config, keyring, database, catalog, logger, workers: config.role === 'api' ? null : WorkerModule };
+  const parts: AppParts = {
+    config,
+    keyring,
+    database,
+    catalog,
+    logger,
+    workers: config.role === 'api' ? null : WorkerModule,
+  };
   const app = await start(parts);
-  const metrics = config.http.metricsPort === null ? null : await serveMetrics(app, config.http.host, config.http.metricsPort);
-  const running: Running = { app, config, logger, stopWorkers: async () => (parts.workers ? app.get(WorkerModule).stop() : undefined) };
+  const metrics =
+    config.http.metricsPort === null ? null : await serveMetrics(app, config.http.host, config.http.metricsPort);
+  const running: Running = {
+    app,
+    config,
+    logger,
+    stopWorkers: async () => (parts.workers ? app.get(WorkerModule).stop() : undefined),
+  };
   const stop = stopOnce(async (): Promise<boolean> => {
     const clean = await drain(running);
     metrics?.close();
@@ -89,7 +112,9 @@ async function greet({ config, logger }: AppParts, keys: Keys): Promise<void> {
   logger.info({ url, pid: process.pid }, 'ready');
   if (!config.embedded || url === null) return;
   const { secret } = await ensureDeveloperKey(keys, config.dataDir);
-  process.stdout.write(`\n  Kiln        ${url}\n  API docs    ${url}/docs\n  Your key    ${secret}\n  Data        ${config.dataDir}\n\n`);
+  process.stdout.write(
+    `\n  Kiln        ${url}\n  API docs    ${url}/docs\n  Your key    ${secret}\n  Data        ${config.dataDir}\n\n`,
+  );
 }
 
 function stopOnce(stop: () => Promise<boolean>, logger: Logger): (why: string) => void {
@@ -126,8 +151,16 @@ async function withPort(config: KilnConfig): Promise<KilnConfig> {
 
 /** What a person can mend is told in a sentence; anything else with its stack. */
 function tell(error: unknown): void {
-  const known = error instanceof ConfigError || error instanceof DataFolderTaken || error instanceof CatalogError || (error as { code?: string }).code === 'EADDRINUSE';
-  process.stderr.write(known ? `${messageOf(error)}\n` : `Kiln could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  const known =
+    error instanceof ConfigError ||
+    error instanceof DataFolderTaken ||
+    error instanceof CatalogError ||
+    (error as { code?: string }).code === 'EADDRINUSE';
+  process.stderr.write(
+    known
+      ? `${messageOf(error)}\n`
+      : `Kiln could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
 }
 
 main().catch((error: unknown) => {

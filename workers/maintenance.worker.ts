@@ -21,6 +21,7 @@ export class MaintenanceWorker {
   private readonly chores: readonly Chore[];
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly running = new Map<string, Promise<void>>();
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly reconciler: Reconciler,
@@ -34,7 +35,7 @@ export class MaintenanceWorker {
     this.chores = [
       { name: 'uploads', everyMs: 5000, run: () => uploads.rering(BATCH) },
       { name: 'webhooks', everyMs: 5000, run: () => webhooks.overdue(BATCH) },
-      { name: 'replays', everyMs: 2000, run: () => batches.runDue() },
+      { name: 'replays', everyMs: 2000, run: () => batches.runDue(this.stopping.signal) },
       { name: 'maintenance', everyMs: 60_000, run: () => maintenance.runDue() },
     ];
   }
@@ -47,7 +48,9 @@ export class MaintenanceWorker {
 
   async stop(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
+    this.stopping.abort();
     await this.reconciler.stop();
+    await this.progress.stop();
     await Promise.all(this.running.values());
   }
 

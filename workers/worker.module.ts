@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AssetsModule } from '../src/assets/assets.module.js';
+import { JobsAdminModule } from '../src/jobs/admin/jobs-admin.module.js';
 import { JobsModule } from '../src/jobs/jobs.module.js';
+import { MaintenanceModule } from '../src/jobs/maintenance/maintenance.module.js';
 import { TickWorker, TransferWorker } from './jobs.worker.js';
 import { MaintenanceWorker } from './maintenance.worker.js';
 import { MediaWorker } from './media.worker.js';
@@ -8,7 +10,7 @@ import { WebhookWorker } from './webhooks.worker.js';
 
 /** Every queue's worker, and the timers. */
 @Module({
-  imports: [AssetsModule, JobsModule],
+  imports: [AssetsModule, JobsModule, JobsAdminModule, MaintenanceModule],
   providers: [TickWorker, TransferWorker, MediaWorker, WebhookWorker, MaintenanceWorker],
 })
 export class WorkerModule {

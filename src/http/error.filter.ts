@@ -28,7 +28,9 @@ export function sendError(reply: FastifyReply, url: string, error: KilnError): v
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterSeconds)));
   if (shouldRetry !== undefined) reply.header('x-should-retry', String(shouldRetry));
   for (const [name, value] of Object.entries(headers)) reply.header(name, value);
-  const body = url.startsWith('/v1/messages') ? { type: 'error', error: { type: error.type, message: error.message } } : error.toBody();
+  const body = url.startsWith('/v1/messages')
+    ? { type: 'error', error: { type: error.type, message: error.message } }
+    : error.toBody();
   void reply.code(error.status).type('application/json; charset=utf-8').send(body);
 }
 
@@ -44,12 +46,24 @@ const BY_STATUS: Readonly<Record<number, { type: string; message: string }>> = {
 /** Fastify's and Nest's own errors have a status; anything without one is ours, and a 500. */
 export function toKilnError(error: unknown): KilnError {
   if (error instanceof KilnError) return error;
-  const status = error instanceof HttpException ? error.getStatus() : Number((error as { statusCode?: unknown } | null)?.statusCode);
+  const status =
+    error instanceof HttpException ? error.getStatus() : Number((error as { statusCode?: unknown } | null)?.statusCode);
   const known = BY_STATUS[status];
-  if (!known) return new KilnError(500, 'internal_error', 'Something went wrong here; the request id tells us what.', { cause: error });
+  if (!known)
+    return new KilnError(500, 'internal_error', 'Something went wrong here; the request id tells us what.', {
+      cause: error,
+    });
   const code = (error as { code?: unknown }).code;
-  const isBadJson = status === 400 && (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY' || code === 'FST_ERR_CTP_EMPTY_JSON_BODY');
-  const message = isBadJson ? 'The body is not valid JSON.' : status === 404 && error instanceof HttpException ? known.message : publicText(error, known.message);
+  const isBadJson =
+    status === 400 &&
+    (error instanceof SyntaxError ||
+      code === 'FST_ERR_CTP_INVALID_JSON_BODY' ||
+      code === 'FST_ERR_CTP_EMPTY_JSON_BODY');
+  const message = isBadJson
+    ? 'The body is not valid JSON.'
+    : status === 404 && error instanceof HttpException
+      ? known.message
+      : publicText(error, known.message);
   return new KilnError(status, known.type, message, { cause: error });
 }
 

@@ -6,7 +6,9 @@ export function serveOpenApi(app: NestFastifyApplication): void {
   const description = new DocumentBuilder()
     .setTitle('Kiln')
     .setVersion('1')
-    .setDescription('Async media generation jobs. Every answer has a request id; errors are `{error: {message, type, code, param}}`.')
+    .setDescription(
+      'Async media generation jobs. Every answer has a request id; errors are `{error: {message, type, code, param}}`.',
+    )
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, `sk-…`' })
     .addSecurityRequirements('bearer')
     .build();

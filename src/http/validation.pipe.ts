@@ -30,7 +30,12 @@ function toError(issue: Issue, value: unknown): KilnError {
     return invalidRequest(`Unknown parameter: '${field}'.`, field, 'unknown_parameter');
   }
   const field = nameOf(path);
-  if (field === '') return invalidRequest(value === undefined || value === null ? 'The request needs a JSON body.' : `The body is not valid: ${issue.message}.`);
+  if (field === '')
+    return invalidRequest(
+      value === undefined || value === null
+        ? 'The request needs a JSON body.'
+        : `The body is not valid: ${issue.message}.`,
+    );
   const came = path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
   return came === undefined
     ? invalidRequest(`'${field}' is required. ${issue.message}.`, field)
@@ -39,7 +44,13 @@ function toError(issue: Issue, value: unknown): KilnError {
 
 /** `input.images[1]`, at most 200 characters of it. */
 function nameOf(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((name, key) => (typeof key === 'number' ? `${name}[${key}]` : name === '' ? String(key) : `${name}.${String(key)}`), '').slice(0, 200);
+  return path
+    .reduce<string>(
+      (name, key) =>
+        typeof key === 'number' ? `${name}[${key}]` : name === '' ? String(key) : `${name}.${String(key)}`,
+      '',
+    )
+    .slice(0, 200);
 }
 
 function shown(value: unknown): string {

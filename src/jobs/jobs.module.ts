@@ -52,12 +52,54 @@ import { JobViews } from './view/job-views.js';
 const rows = [JobsRepository, AttemptsRepository, JobQueue];
 const admission = [Admission, AdmissionRepository, QueueForecast];
 const engine = [
-  Engine, EngineReports, ClaimsRepository, Credentials, Deadlines, Doorbell, Notifier, Outcomes, JobSignals, AssetsOfJobs,
-  AttemptFailures, FailureSignals, RouteTrouble, RouteHealthRepository, RerouterRepository, ProviderCalls, StorageHealth,
-  ProgressHub, ProgressRepository, Reconciler, Lanes, Routes,
+  Engine,
+  EngineReports,
+  ClaimsRepository,
+  Credentials,
+  Deadlines,
+  Doorbell,
+  Notifier,
+  Outcomes,
+  JobSignals,
+  AssetsOfJobs,
+  AttemptFailures,
+  FailureSignals,
+  RouteTrouble,
+  RouteHealthRepository,
+  RerouterRepository,
+  ProviderCalls,
+  StorageHealth,
+  ProgressHub,
+  ProgressRepository,
+  Reconciler,
+  Lanes,
+  Routes,
 ];
-const steps = [Steps, PrepareStep, SubmitStep, SubmitSignals, PollStep, PollRecords, StoreStep, StoreSignals, ProcessStep, TendStep];
-const api = [JobCommands, JobRequests, JobCreation, JobStart, CreateRepository, JobCancel, JobReplay, ReplaySignals, JobRemoval, ListRepository, PriceTokens];
+const steps = [
+  Steps,
+  PrepareStep,
+  SubmitStep,
+  SubmitSignals,
+  PollStep,
+  PollRecords,
+  StoreStep,
+  StoreSignals,
+  ProcessStep,
+  TendStep,
+];
+const api = [
+  JobCommands,
+  JobRequests,
+  JobCreation,
+  JobStart,
+  CreateRepository,
+  JobCancel,
+  JobReplay,
+  ReplaySignals,
+  JobRemoval,
+  ListRepository,
+  PriceTokens,
+];
 const events = [JobHub, JobWaiter, JobEventStream, JobViews, EventTokens];
 
 /** Jobs, from the request to the end. The engine is here for every role; only workers call it. */

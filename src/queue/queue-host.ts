@@ -33,6 +33,12 @@ export abstract class QueueHost<Q extends QueueName> extends WorkerHost implemen
     this.worker.on('error', (error) =>
       this.logger.warn({ err: error, queue: this.queue }, 'a worker has trouble with its queue'),
     );
+    this.worker.on('failed', (message, error) =>
+      this.logger.error(
+        { err: error, queue: this.queue, message_id: message?.id },
+        'a message was lost; the reconciler will ring again',
+      ),
+    );
     this.worker
       .run()
       .catch((error: unknown) => this.logger.error({ err: error, queue: this.queue }, 'a worker stopped'));
@@ -41,7 +47,8 @@ export abstract class QueueHost<Q extends QueueName> extends WorkerHost implemen
   async process(message: Job, token?: string): Promise<void> {
     const comeBackMs = await this.attempt(message);
     if (comeBackMs === null) return;
-    await message.moveToDelayed(Date.now() + comeBackMs, token);
+    // A fraction of a millisecond is no time to a queue: the message would be lost.
+    await message.moveToDelayed(Date.now() + Math.max(Math.ceil(comeBackMs), 1), token);
     throw new DelayedError();
   }
 

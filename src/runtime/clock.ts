@@ -13,8 +13,11 @@ export async function checkClock(database: Database, logger: Logger): Promise<nu
   const row = await queryRow<{ now: Date }>(database, sql`SELECT clock_timestamp() AS now`);
   const offsetMs = Math.round((row?.now.getTime() ?? before) - (before + Date.now()) / 2);
   if (Math.abs(offsetMs) > MAX_OFFSET_MS) {
-    throw new Error(`This machine's clock is ${Math.abs(offsetMs)} ms ${offsetMs > 0 ? 'behind' : 'ahead of'} the database's; set it right (NTP) and start again.`);
+    throw new Error(
+      `This machine's clock is ${Math.abs(offsetMs)} ms ${offsetMs > 0 ? 'behind' : 'ahead of'} the database's; set it right (NTP) and start again.`,
+    );
   }
-  if (Math.abs(offsetMs) > ALARM_MS) logger.warn({ offset_ms: offsetMs }, "this machine's clock differs from the database's");
+  if (Math.abs(offsetMs) > ALARM_MS)
+    logger.warn({ offset_ms: offsetMs }, "this machine's clock differs from the database's");
   return offsetMs;
 }

@@ -27,7 +27,9 @@ export async function prepareGround(config: KilnConfig, sandboxEntry: string): P
     const { url } = config.database;
     const postgres = url === null ? await startEmbeddedPostgres({ dir: join(config.dataDir, 'postgres') }) : null;
     if (postgres) undo.push(() => postgres.stop());
-    const sandbox = config.sandbox.enabled ? await startSandboxProcess({ entry: sandboxEntry, dataDir: config.dataDir, speed: config.sandbox.speed }) : null;
+    const sandbox = config.sandbox.enabled
+      ? await startSandboxProcess({ entry: sandboxEntry, dataDir: config.dataDir, speed: config.sandbox.speed })
+      : null;
     if (sandbox) undo.push(() => sandbox.stop());
     return { databaseUrl: url ?? postgres?.url ?? '', sandboxUrl: sandbox?.url ?? null, folder, sandbox, leave };
   } catch (error) {

@@ -19,7 +19,8 @@ export async function createHttpApp(parts: AppParts): Promise<NestFastifyApplica
     genReqId: () => newId('req'),
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     forceCloseConnections: 'idle',
-    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => sendError(reply, request.url, toKilnError(error)),
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      sendError(reply, request.url, toKilnError(error)),
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(parts), adapter, {
     logger: new NestLog(parts.logger),

@@ -3,7 +3,6 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { delay } from '../common/time.js';
 import type { KilnConfig } from '../config/config.js';
 import { Engine } from '../jobs/engine/engine.js';
-import { ProgressHub } from '../jobs/engine/progress-hub.js';
 import { JobHub } from '../jobs/events/hub.js';
 import { Readiness } from '../ops/readiness.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -32,7 +31,6 @@ export async function drain({ app, config, logger, stopWorkers }: Running): Prom
   const stopped = (async () => {
     await app.get(JobHub).close();
     await stopWorkers();
-    await app.get(ProgressHub).stop();
     return true;
   })();
   const clean = await Promise.race([stopped, late]);

@@ -18,7 +18,11 @@ export interface SandboxProcess {
  * The emulated providers as a child process, whose address stays the same over restarts: attempts keep their endpoint. It
  * ends with its standard input, so that it does not outlive a parent that was killed.
  */
-export async function startSandboxProcess(options: { entry: string; dataDir: string; speed: number }): Promise<SandboxProcess> {
+export async function startSandboxProcess(options: {
+  entry: string;
+  dataDir: string;
+  speed: number;
+}): Promise<SandboxProcess> {
   const portFile = join(options.dataDir, 'sandbox-port');
   const kept = Number(await readFile(portFile, 'utf8').catch(() => '0'));
   const started = await spawnSandbox(options, Number.isInteger(kept) && kept > 0 ? kept : 0).catch((error: unknown) => {
@@ -30,7 +34,10 @@ export async function startSandboxProcess(options: { entry: string; dataDir: str
   return started;
 }
 
-async function spawnSandbox(options: { entry: string; dataDir: string; speed: number }, port: number): Promise<SandboxProcess> {
+async function spawnSandbox(
+  options: { entry: string; dataDir: string; speed: number },
+  port: number,
+): Promise<SandboxProcess> {
   const child = spawn(process.execPath, [options.entry], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: {

@@ -11,18 +11,30 @@ beforeAll(async () => {
 afterAll(async () => kiln.drop());
 
 test('a text-to-video job ends with a playable clip of the asked length and size', async () => {
-  const job = await kiln.post({ model: 'veo-3.1', input: { prompt: 'a lighthouse at dusk', duration_seconds: 4, resolution: '720p', aspect_ratio: '16:9' } });
+  const job = await kiln.post({
+    model: 'veo-3.1',
+    input: { prompt: 'a lighthouse at dusk', duration_seconds: 4, resolution: '720p', aspect_ratio: '16:9' },
+  });
   expect(job).toMatchObject({ object: 'job', status: 'queued', model: 'veo-3.1' });
   const done = await kiln.finished(job.id);
   expect(done.error).toBeNull();
-  expect(done).toMatchObject({ status: 'succeeded', progress: 1, outputs: [{ type: 'video', content_type: 'video/mp4', width: 1280, height: 720 }] });
+  expect(done).toMatchObject({
+    status: 'succeeded',
+    progress: 1,
+    outputs: [{ type: 'video', content_type: 'video/mp4', width: 1280, height: 720 }],
+  });
   const [output] = done.outputs;
   const file = join(kiln.ground.dir, 'out.mp4');
   writeFileSync(file, Buffer.from(await (await fetch(output!.url!)).arrayBuffer()));
-  const facts = JSON.parse(execFileSync('ffprobe', ['-v', 'error', '-show_streams', '-show_format', '-of', 'json', file], { encoding: 'utf8' })) as { streams: { codec_name: string; width: number }[]; format: { duration: string } };
+  const facts = JSON.parse(
+    execFileSync('ffprobe', ['-v', 'error', '-show_streams', '-show_format', '-of', 'json', file], {
+      encoding: 'utf8',
+    }),
+  ) as { streams: { codec_name: string; width: number }[]; format: { duration: string } };
   expect(facts.streams[0]).toMatchObject({ codec_name: 'h264', width: 1280 });
   expect(Math.round(Number(facts.format.duration))).toBe(4);
-  for (const variant of ['poster', 'preview', 'thumbnail'] as const) expect((await fetch(output!.variants[variant]!.url)).status).toBe(200);
+  for (const variant of ['poster', 'preview', 'thumbnail'] as const)
+    expect((await fetch(output!.variants[variant]!.url)).status).toBe(200);
   expect(done.cost.charged_micro_usd).toBe(done.cost.held_micro_usd);
 });
 
@@ -42,7 +54,10 @@ test('an uploaded reference image becomes a video', async () => {
   form.append('file', new Blob([await tinyPng()], { type: 'image/png' }), 'cat.png');
   const upload = await kiln.call<{ id: string }>('POST', '/v1/uploads', form);
   expect(upload.status).toBe(201);
-  const job = await kiln.post({ model: 'wan-2.2', input: { prompt: 'it moves', image: upload.body.id, duration_seconds: 2 } });
+  const job = await kiln.post({
+    model: 'wan-2.2',
+    input: { prompt: 'it moves', image: upload.body.id, duration_seconds: 2 },
+  });
   expect(job).toMatchObject({ status: 'queued', stage: 'preparing' });
   const done = await kiln.finished(job.id);
   expect(done.error).toBeNull();

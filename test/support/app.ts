@@ -40,7 +40,7 @@ export async function startTestApp(
 ): Promise<NestFastifyApplication> {
   const testing = await Test.createTestingModule({ imports: modules }).compile();
   const app = testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false });
-  await prepare(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
+  await prepare(app.getHttpAdapter().getInstance());
   app.useGlobalFilters(new EnvelopeFilter());
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

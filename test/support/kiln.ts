@@ -4,11 +4,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { startSandbox, type Sandbox } from '../../sandbox/server.js';
 import { catalogFrom } from '../../src/catalog/catalog.module.js';
 import { loadConfig, type KilnConfig } from '../../src/config/config.js';
 import { openKeyring } from '../../src/config/secret.js';
 import { Database } from '../../src/database/database.js';
+import { JobHub } from '../../src/jobs/events/hub.js';
 import { JobWaiter } from '../../src/jobs/events/wait.js';
 import { isTerminal } from '../../src/jobs/domain/states.js';
 import { JobsRepository } from '../../src/jobs/store/jobs.repository.js';
@@ -20,6 +20,7 @@ import { createHttpApp } from '../../src/runtime/http-app.js';
 import { Logger } from '../../src/telemetry/logger.js';
 import { WorkerModule } from '../../workers/worker.module.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
+import { spawnSandbox, type SandboxClient } from './sandbox.js';
 
 export interface KilnOptions {
   /** Further environment: REDIS_URL, S3_…, limits. */
@@ -34,7 +35,7 @@ export interface KilnOptions {
 export interface Ground {
   db: TestDatabase;
   dir: string;
-  sandbox: Sandbox;
+  sandbox: SandboxClient;
   port: number;
 }
 
@@ -50,11 +51,16 @@ export interface Kiln {
   config: KilnConfig;
   database: Database;
   ground: Ground;
-  sandbox: Sandbox;
+  sandbox: SandboxClient;
   /** The secret of a key with default limits. */
   secret: string;
   newKey(more?: Record<string, unknown>): Promise<{ id: string; secret: string }>;
-  call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>;
+  call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer<T>>;
   /** POST /v1/jobs; throws where it was not accepted. */
   post(body: Record<string, unknown>, headers?: Record<string, string>): Promise<JobView>;
   get(id: string): Promise<JobView>;
@@ -69,7 +75,7 @@ export interface Kiln {
 export async function newGround(options: { speed?: number } = {}): Promise<Ground> {
   const dir = await mkdtemp(join(tmpdir(), 'kiln-app-'));
   const db = await createTestDatabase();
-  const sandbox = await startSandbox({ speed: options.speed ?? 0.02, dataDir: join(dir, 'sandbox') });
+  const sandbox = await spawnSandbox(dir, options.speed ?? 0.02);
   return { db, dir, sandbox, port: await freePort() };
 }
 
@@ -83,7 +89,13 @@ export async function dropGround(ground: Ground): Promise<void> {
 export async function startKiln(options: KilnOptions = {}): Promise<Kiln> {
   const ground = options.ground ?? (await newGround());
   const port = ground.port;
-  const env = { KILN_DATA_DIR: ground.dir, PORT: String(port), KILN_DRAIN_TIMEOUT_MS: '5000', KILN_QUEUE_PREFIX: ground.dir.replaceAll(/\W/g, ''), ...options.env };
+  const env = {
+    KILN_DATA_DIR: ground.dir,
+    PORT: String(port),
+    KILN_DRAIN_TIMEOUT_MS: '5000',
+    KILN_QUEUE_PREFIX: ground.dir.replaceAll(/\W/g, ''),
+    ...options.env,
+  };
   const config = loadConfig(env);
   const database = new Database({ url: ground.db.url, poolSize: 10 });
   const catalog = catalogFrom(config, { url: ground.sandbox.url, credential: 'sandbox' }, adapters, () => new Date());
@@ -108,23 +120,42 @@ export async function startKiln(options: KilnOptions = {}): Promise<Kiln> {
     const response = await fetch(url + path, {
       method,
       redirect: 'manual',
-      headers: { authorization: `Bearer ${secret}`, ...(body === undefined || body instanceof FormData ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${secret}`,
+        ...(body === undefined || body instanceof FormData ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       body: body === undefined ? undefined : body instanceof FormData ? body : JSON.stringify(body),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: (text.startsWith('{') ? JSON.parse(text) : { text }) as never };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (text.startsWith('{') ? JSON.parse(text) : { text }) as never,
+    };
   };
   const get: Kiln['get'] = async (id) => (await call<JobView>('GET', `/v1/jobs/${id}`)).body;
   let isClosed = false;
   const close = async (): Promise<void> => {
     if (isClosed) return;
     isClosed = true;
+    await app.get(JobHub).close();
     if (options.workers !== false) await app.get(WorkerModule).stop();
     await app.close();
     await database.close();
   };
   return {
-    url, app, config, database, ground, sandbox: ground.sandbox, secret, newKey, call, get, close,
+    url,
+    app,
+    config,
+    database,
+    ground,
+    sandbox: ground.sandbox,
+    secret,
+    newKey,
+    call,
+    get,
+    close,
     async post(body, headers) {
       const answer = await call<JobView>('POST', '/v1/jobs', body, headers);
       if (answer.status >= 300) throw new Error(`POST /v1/jobs: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -134,7 +165,10 @@ export async function startKiln(options: KilnOptions = {}): Promise<Kiln> {
       const job = await app.get(JobsRepository).byId(id);
       if (!job) throw new Error(`no job ${id}`);
       const done = await app.get(JobWaiter).wait(job, seconds, new AbortController().signal);
-      if (!isTerminal(done.status)) throw new Error(`job ${id} is ${done.status}/${done.stage} after ${seconds} s: ${JSON.stringify(await get(id), null, 1)}`);
+      if (!isTerminal(done.status))
+        throw new Error(
+          `job ${id} is ${done.status}/${done.stage} after ${seconds} s: ${JSON.stringify(await get(id), null, 1)}`,
+        );
       return get(id);
     },
     async drop() {

@@ -56,7 +56,10 @@ export class AdmissionRepository {
   }
 
   async lock(tx: Tx, lane: string): Promise<LockedLane | null> {
-    return queryRow<LockedLane>(tx, sql`SELECT capacity, state, virtual_clock AS "virtualClock" FROM lane WHERE id = ${lane} FOR UPDATE`);
+    return queryRow<LockedLane>(
+      tx,
+      sql`SELECT capacity, state, virtual_clock AS "virtualClock" FROM lane WHERE id = ${lane} FOR UPDATE`,
+    );
   }
 
   /** Slots in use by endpoint: counted from attempts, so that no crash can leak one. */
@@ -70,7 +73,17 @@ export class AdmissionRepository {
 
   /** Per key with waiting jobs, the first `limit` jobs it wants; skips along the index, whatever the backlog's length. */
   async waiting(tx: Tx, lane: string, limit: number): Promise<{ keys: WaitingKey[]; jobs: Map<string, Candidate> }> {
-    const rows = await queryRows<{ keyId: string; tag: number; weight: number; maxOpen: number | null; id: string; expectedSeconds: number; priority: number; failover: boolean; route: Route }>(
+    const rows = await queryRows<{
+      keyId: string;
+      tag: number;
+      weight: number;
+      maxOpen: number | null;
+      id: string;
+      expectedSeconds: number;
+      priority: number;
+      failover: boolean;
+      route: Route;
+    }>(
       tx,
       sql`WITH RECURSIVE keys AS (
             (SELECT key_id FROM job WHERE stage = 'waiting' AND lane = ${lane} ORDER BY key_id LIMIT 1)
@@ -95,8 +108,22 @@ export class AdmissionRepository {
     const keys = new Map<string, WaitingKey & { jobs: WaitingJob[] }>();
     const jobs = new Map<string, Candidate>();
     for (const row of rows) {
-      const key = keys.get(row.keyId) ?? { keyId: row.keyId, tag: row.tag, weight: row.weight, open: 0, maxOpen: row.maxOpen, jobs: [] };
-      const candidate = { id: row.id, keyId: row.keyId, expectedSeconds: row.expectedSeconds, priority: row.priority, failover: row.failover, route: row.route };
+      const key = keys.get(row.keyId) ?? {
+        keyId: row.keyId,
+        tag: row.tag,
+        weight: row.weight,
+        open: 0,
+        maxOpen: row.maxOpen,
+        jobs: [],
+      };
+      const candidate = {
+        id: row.id,
+        keyId: row.keyId,
+        expectedSeconds: row.expectedSeconds,
+        priority: row.priority,
+        failover: row.failover,
+        route: row.route,
+      };
       key.jobs.push(candidate);
       keys.set(row.keyId, key);
       jobs.set(row.id, candidate);
@@ -116,9 +143,14 @@ export class AdmissionRepository {
   }
 
   /** Moves the picked jobs to `submitting`, each with its attempt reserved on an endpoint, in one statement. */
-  async reserve(tx: Tx, lane: string, picked: readonly { job: Candidate; endpoint: string; synchronous: boolean }[]): Promise<Admitted[]> {
+  async reserve(
+    tx: Tx,
+    lane: string,
+    picked: readonly { job: Candidate; endpoint: string; synchronous: boolean }[],
+  ): Promise<Admitted[]> {
     const values = picked.map(
-      ({ job, endpoint, synchronous }) => sql`(${job.id}, ${newId('att')}, ${randomUUID()}, ${endpoint}, ${synchronous}::boolean)`,
+      ({ job, endpoint, synchronous }) =>
+        sql`(${job.id}, ${newId('att')}, ${randomUUID()}, ${endpoint}, ${synchronous}::boolean)`,
     );
     return queryRows<Admitted>(
       tx,
@@ -145,7 +177,13 @@ export class AdmissionRepository {
 
   async saveTags(tx: Tx, lane: string, virtualClock: number, tags: ReadonlyMap<string, number>): Promise<void> {
     const values = [...tags].map(([keyId, tag]) => sql`(${lane}, ${keyId}, ${tag}::float8)`);
-    await execute(tx, sql`INSERT INTO lane_key (lane, key_id, tag) VALUES ${sqlJoin(values)} ON CONFLICT (lane, key_id) DO UPDATE SET tag = excluded.tag`);
-    await execute(tx, sql`UPDATE lane SET virtual_clock = ${virtualClock}::float8, updated_at = now() WHERE id = ${lane}`);
+    await execute(
+      tx,
+      sql`INSERT INTO lane_key (lane, key_id, tag) VALUES ${sqlJoin(values)} ON CONFLICT (lane, key_id) DO UPDATE SET tag = excluded.tag`,
+    );
+    await execute(
+      tx,
+      sql`UPDATE lane SET virtual_clock = ${virtualClock}::float8, updated_at = now() WHERE id = ${lane}`,
+    );
   }
 }

@@ -64,8 +64,15 @@ export class Admission {
     if (free <= 0) return [];
 
     const { keys, jobs } = await this.rows.waiting(tx, lane, free);
-    const openOfKey = await this.rows.openOfCappedKeys(tx, keys.filter((key) => key.maxOpen !== null).map((key) => key.keyId));
-    const picked = pick(free, row.virtualClock, keys.map((key) => ({ ...key, open: openOfKey.get(key.keyId) ?? 0 })));
+    const openOfKey = await this.rows.openOfCappedKeys(
+      tx,
+      keys.filter((key) => key.maxOpen !== null).map((key) => key.keyId),
+    );
+    const picked = pick(
+      free,
+      row.virtualClock,
+      keys.map((key) => ({ ...key, open: openOfKey.get(key.keyId) ?? 0 })),
+    );
     const perEndpoint = this.catalog.lanes().find((one) => one.id === lane)?.perEndpoint ?? null;
     const placed = picked.jobs.flatMap(({ id }) => {
       const job = jobs.get(id);

@@ -1,7 +1,14 @@
 import { forecast } from './forecast.js';
 
 const job = (id: string, expectedSeconds = 10) => ({ id, expectedSeconds, priority: 1, failover: false });
-const key = (keyId: string, ...jobs: ReturnType<typeof job>[]) => ({ keyId, tag: 0, weight: 1, open: 0, maxOpen: null as number | null, jobs });
+const key = (keyId: string, ...jobs: ReturnType<typeof job>[]) => ({
+  keyId,
+  tag: 0,
+  weight: 1,
+  open: 0,
+  maxOpen: null as number | null,
+  jobs,
+});
 
 test('a job starts when the slot before it is free', () => {
   const seen = forecast({ capacity: 1, virtualClock: 0, busySeconds: [7], keys: [key('a', job('one'), job('two'))] });
@@ -10,16 +17,28 @@ test('a job starts when the slot before it is free', () => {
 });
 
 test('free slots start at once and the shortest run frees the next', () => {
-  const seen = forecast({ capacity: 2, virtualClock: 0, busySeconds: [30], keys: [key('a', job('one', 5), job('two'), job('three'))] });
+  const seen = forecast({
+    capacity: 2,
+    virtualClock: 0,
+    busySeconds: [30],
+    keys: [key('a', job('one', 5), job('two'), job('three'))],
+  });
   expect([...seen.values()].map((one) => one.startsInSeconds)).toEqual([0, 5, 15]);
 });
 
 test('keys take turns, as in admission', () => {
-  const seen = forecast({ capacity: 1, virtualClock: 0, busySeconds: [], keys: [key('a', job('a1'), job('a2')), key('b', job('b1'))] });
+  const seen = forecast({
+    capacity: 1,
+    virtualClock: 0,
+    busySeconds: [],
+    keys: [key('a', job('a1'), job('a2')), key('b', job('b1'))],
+  });
   expect([...seen.keys()]).toEqual(['a1', 'b1', 'a2']);
 });
 
 test('jobs of a key at its limit come last', () => {
   const capped = { ...key('a', job('a1')), open: 1, maxOpen: 1 };
-  expect([...forecast({ capacity: 1, virtualClock: 0, busySeconds: [], keys: [capped, key('b', job('b1'))] }).keys()]).toEqual(['b1', 'a1']);
+  expect([
+    ...forecast({ capacity: 1, virtualClock: 0, busySeconds: [], keys: [capped, key('b', job('b1'))] }).keys(),
+  ]).toEqual(['b1', 'a1']);
 });

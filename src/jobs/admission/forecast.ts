@@ -26,7 +26,9 @@ export function forecast(lane: LaneSnapshot): Map<string, Forecast> {
   const total = expected.size;
   const order = pick(total, lane.virtualClock, lane.keys).jobs;
   const picked = new Set(order.map((job) => job.id));
-  const held = lane.keys.flatMap((key) => key.jobs.filter((job) => !picked.has(job.id)).map((job) => ({ id: job.id, keyId: key.keyId })));
+  const held = lane.keys.flatMap((key) =>
+    key.jobs.filter((job) => !picked.has(job.id)).map((job) => ({ id: job.id, keyId: key.keyId })),
+  );
 
   for (const { id } of [...order, ...held]) {
     const freeAt = slots.shift() ?? 0;

@@ -15,9 +15,11 @@ export class JobCancel {
   async cancel(keyId: string, id: string): Promise<JobRow> {
     const job = await this.jobs.ofKey(keyId, id);
     if (!job) throw notFound('job', id);
-    const canceled = (await this.outcomes.end({ jobId: id, transition: 'canceled', keyId })) ?? (await this.jobs.ofKey(keyId, id));
+    const canceled =
+      (await this.outcomes.end({ jobId: id, transition: 'canceled', keyId })) ?? (await this.jobs.ofKey(keyId, id));
     if (!canceled) throw notFound('job', id);
-    if (canceled.status !== 'canceled') throw conflict(`The job had ${canceled.status} before it could be canceled.`, 'job_finished');
+    if (canceled.status !== 'canceled')
+      throw conflict(`The job had ${canceled.status} before it could be canceled.`, 'job_finished');
     return canceled;
   }
 }

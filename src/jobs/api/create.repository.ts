@@ -56,7 +56,14 @@ export class CreateRepository {
   ) {}
 
   async create(job: NewJob, idempotency: IdempotencyClaim | null): Promise<Created> {
-    const hold: Hold = { keyId: job.keyId, workId: job.id, run: 1, amountMicroUsd: job.price.amountMicroUsd, price: job.price, from: sql`created` };
+    const hold: Hold = {
+      keyId: job.keyId,
+      workId: job.id,
+      run: 1,
+      amountMicroUsd: job.price.amountMicroUsd,
+      price: job.price,
+      from: sql`created`,
+    };
     const pins = this.references.pinCtes(job.id, job.references, sql`created`);
     const row = await queryRow(
       this.db,
@@ -82,7 +89,10 @@ export class CreateRepository {
   }
 
   async countQueued(keyId: string): Promise<number> {
-    const row = await queryRow<{ n: bigint }>(this.db, sql`SELECT count(*) AS n FROM job WHERE key_id = ${keyId} AND status IN ('queued', 'running') AND stage IN ('waiting', 'preparing')`);
+    const row = await queryRow<{ n: bigint }>(
+      this.db,
+      sql`SELECT count(*) AS n FROM job WHERE key_id = ${keyId} AND status IN ('queued', 'running') AND stage IN ('waiting', 'preparing')`,
+    );
     return Number(row?.n ?? 0);
   }
 }
@@ -99,7 +109,10 @@ function insertSql(job: NewJob): Sql {
   const preparing = job.references.length > 0;
   const json = (value: unknown): Sql => sql`${JSON.stringify(value)}::jsonb`;
   const deadline = sql`now() + ${job.deadlineSeconds}::float8 * interval '1 second'`;
-  const startBy = job.startTimeoutSeconds === null ? sql`NULL::timestamptz` : sql`now() + ${job.startTimeoutSeconds}::float8 * interval '1 second'`;
+  const startBy =
+    job.startTimeoutSeconds === null
+      ? sql`NULL::timestamptz`
+      : sql`now() + ${job.startTimeoutSeconds}::float8 * interval '1 second'`;
   return sql`INSERT INTO job (id, key_id, status, stage, model, modality, operation, input, provider_options, routing, webhook, metadata, priority, sandbox,
       "references", plan, lane, expected_seconds, held_micro_usd, price, deadline_at, start_by, retention_seconds, wake_at, tick, ring)
     SELECT ${job.id}, ${job.keyId}, 'queued', ${preparing ? 'preparing' : 'waiting'}, ${job.model}, ${job.modality}, ${job.operation}, ${json(job.input)},

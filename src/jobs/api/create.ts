@@ -19,6 +19,20 @@ const PRIORITIES = { low: 0, normal: 1, high: 2 } as const;
 const MAX_IDEMPOTENCY_KEY = 255;
 export const CREATE_PATH = '/v1/jobs';
 
+/** Gets an accepted job going. */
+@Injectable()
+export class JobStart {
+  constructor(
+    private readonly admission: Admission,
+    private readonly queue: JobQueue,
+  ) {}
+
+  begin(job: JobRow): void {
+    if (job.stage === 'waiting' && job.lane !== null) this.admission.nudge(job.lane);
+    if (job.stage === 'preparing') void this.queue.tick('media', job.id, job.tick).catch(() => undefined);
+  }
+}
+
 /** Accepts jobs. After the statement that inserts one, everything else is only quickness: the reconciler would do it too. */
 @Injectable()
 export class JobCreation {
@@ -33,7 +47,11 @@ export class JobCreation {
   ) {}
 
   /** `created` is false where the idempotency key attached to an earlier job. */
-  async create(key: AuthKey, body: CreateJobBody, idempotencyKey: string | null): Promise<{ job: JobRow; created: boolean }> {
+  async create(
+    key: AuthKey,
+    body: CreateJobBody,
+    idempotencyKey: string | null,
+  ): Promise<{ job: JobRow; created: boolean }> {
     const claim = idempotencyKey === null ? null : claimOf(body, idempotencyKey);
     // Before anything is judged: a retry must find its job even where the same request would be refused by now.
     const known = claim && (await this.rows.findKnown(key.id, claim));
@@ -42,7 +60,8 @@ export class JobCreation {
     const request = await this.requests.read(key, body);
     if (body.webhook) await this.webhooks.assertTarget(body.webhook.url, 'webhook.url');
     await this.assertRoom(key);
-    const stored = request.parsed.references.length === 0 ? [] : await this.references.accept(key.id, request.parsed.references);
+    const stored =
+      request.parsed.references.length === 0 ? [] : await this.references.accept(key.id, request.parsed.references);
     const created = await this.rows.create(this.rowOf(key, body, request, stored), claim);
     switch (created.kind) {
       case 'known':
@@ -58,10 +77,15 @@ export class JobCreation {
 
   private async attach(jobId: string, same: boolean): Promise<{ job: JobRow; created: boolean }> {
     if (!same) {
-      throw new KilnError(422, 'idempotency_key_reused', 'This Idempotency-Key was used within 24 hours for a request with another body.', {
-        param: 'Idempotency-Key',
-        shouldRetry: false,
-      });
+      throw new KilnError(
+        422,
+        'idempotency_key_reused',
+        'This Idempotency-Key was used within 24 hours for a request with another body.',
+        {
+          param: 'Idempotency-Key',
+          shouldRetry: false,
+        },
+      );
     }
     const job = await this.jobs.byId(jobId);
     if (!job || job.deletedAt) throw conflict('The job of this Idempotency-Key was deleted.', 'job_deleted');
@@ -72,7 +96,12 @@ export class JobCreation {
     if (key.maxQueuedJobs === null) return;
     const queued = await this.rows.countQueued(key.id);
     if (queued < key.maxQueuedJobs) return;
-    throw new KilnError(429, 'rate_limit_exceeded', `This key has ${queued} jobs waiting; its limit is ${key.maxQueuedJobs}.`, { retryAfterSeconds: 10 });
+    throw new KilnError(
+      429,
+      'rate_limit_exceeded',
+      `This key has ${queued} jobs waiting; its limit is ${key.maxQueuedJobs}.`,
+      { retryAfterSeconds: 10 },
+    );
   }
 
   private rowOf(key: AuthKey, body: CreateJobBody, request: JobRequest, references: NewJob['references']): NewJob {
@@ -101,24 +130,13 @@ export class JobCreation {
   }
 }
 
-/** Gets an accepted job going. */
-@Injectable()
-export class JobStart {
-  constructor(
-    private readonly admission: Admission,
-    private readonly queue: JobQueue,
-  ) {}
-
-  begin(job: JobRow): void {
-    if (job.stage === 'waiting' && job.lane !== null) this.admission.nudge(job.lane);
-    if (job.stage === 'preparing') void this.queue.tick('media', job.id, job.tick).catch(() => undefined);
-  }
-}
-
 /** The hash is of parsed fields, so that spacing and key order do not matter; a data URI's bytes are in its text. */
 function claimOf(body: CreateJobBody, key: string): IdempotencyClaim {
   if (key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY) {
-    throw invalidRequest(`'Idempotency-Key' must have 1 to ${MAX_IDEMPOTENCY_KEY} characters; got ${key.length}.`, 'Idempotency-Key');
+    throw invalidRequest(
+      `'Idempotency-Key' must have 1 to ${MAX_IDEMPOTENCY_KEY} characters; got ${key.length}.`,
+      'Idempotency-Key',
+    );
   }
   return { path: CREATE_PATH, key, fingerprint: sha256Hex(canonicalJson(body)) };
 }

@@ -1,4 +1,17 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { VARIANTS, type Variant } from '../../assets/media-types.js';
 import { Outputs } from '../../assets/outputs.js';
@@ -11,7 +24,14 @@ import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobRow } from '../store/rows.js';
 import { JobViews } from '../view/job-views.js';
 import type { JobView } from '../view/job-view.js';
-import { createJobBody, listJobsQuery, readMetadataFilter, replayBody, type CreateJobBody, type ListJobsQuery } from './bodies.js';
+import {
+  createJobBody,
+  listJobsQuery,
+  readMetadataFilter,
+  replayBody,
+  type CreateJobBody,
+  type ListJobsQuery,
+} from './bodies.js';
 import { JobCommands } from './commands.js';
 import { ListRepository } from './list.repository.js';
 import { QUOTE_LIFE_SECONDS } from './price-token.js';
@@ -63,7 +83,13 @@ export class JobsController {
       warm: route ? !route.scaleToZero : false,
       eta_seconds: Math.ceil(request.expectedSeconds),
       sandbox: request.sandbox,
-      quote_id: this.commands.quotes.sign({ keyId: key.id, model: request.model.id, input: request.parsed.input, price: request.price, expiresAt }),
+      quote_id: this.commands.quotes.sign({
+        keyId: key.id,
+        model: request.model.id,
+        input: request.parsed.input,
+        price: request.price,
+        expiresAt,
+      }),
       expires_at: expiresAt.toISOString(),
     };
   }
@@ -71,7 +97,12 @@ export class JobsController {
   @Get()
   async list(@CurrentKey() key: AuthKey, @Query({ schema: listJobsQuery }) query: ListJobsQuery): Promise<object> {
     const { metadata, unknown } = readMetadataFilter(query);
-    if (unknown[0] !== undefined) throw invalidRequest(`Unknown parameter: '${unknown[0].slice(0, 100)}'.`, unknown[0].slice(0, 100), 'unknown_parameter');
+    if (unknown[0] !== undefined)
+      throw invalidRequest(
+        `Unknown parameter: '${unknown[0].slice(0, 100)}'.`,
+        unknown[0].slice(0, 100),
+        'unknown_parameter',
+      );
     const { jobs, hasMore } = await this.lists.list(
       {
         keyId: key.id,
@@ -88,13 +119,21 @@ export class JobsController {
   }
 
   @Get(':id')
-  async get(@CurrentKey() key: AuthKey, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<JobView> {
+  async get(
+    @CurrentKey() key: AuthKey,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
     return this.answer(await this.owned(key, id), reply);
   }
 
   @Post(':id/cancel')
   @HttpCode(200)
-  async cancel(@CurrentKey() key: AuthKey, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<JobView> {
+  async cancel(
+    @CurrentKey() key: AuthKey,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
     return this.answer(await this.commands.cancel.cancel(key.id, id), reply);
   }
 
@@ -127,11 +166,16 @@ export class JobsController {
   ): Promise<void> {
     const job = await this.owned(key, id);
     const wanted = readVariant(variant);
-    if (!isTerminal(job.status)) throw new KilnError(409, 'job_not_finished', `The job is ${job.status}; its outputs come with 'succeeded'.`, { retryAfterSeconds: 5 });
-    const row = /^\d{1,4}$/.test(n) && job.status === 'succeeded' ? await this.outputs.get(key.id, id, Number(n)) : null;
+    if (!isTerminal(job.status))
+      throw new KilnError(409, 'job_not_finished', `The job is ${job.status}; its outputs come with 'succeeded'.`, {
+        retryAfterSeconds: 5,
+      });
+    const row =
+      /^\d{1,4}$/.test(n) && job.status === 'succeeded' ? await this.outputs.get(key.id, id, Number(n)) : null;
     if (!row || row.run !== job.run) throw notFound('output', n.slice(0, 20));
     const output = this.outputs.view(row, new Date());
-    if (output.expired) throw new KilnError(410, 'output_expired', `The output expired at ${row.expiresAt.toISOString()}.`);
+    if (output.expired)
+      throw new KilnError(410, 'output_expired', `The output expired at ${row.expiresAt.toISOString()}.`);
     const link = wanted === 'content' ? output.url : output.variants[wanted]?.url;
     if (!link) throw notFound(`${wanted} of output`, n);
     reply.header('cache-control', 'no-store').redirect(link, 302);
@@ -147,7 +191,8 @@ export class JobsController {
     const view = await this.views.one(job);
     reply.header('x-kiln-job-id', job.id).header('location', view.urls.self);
     if (job.route) reply.header('x-kiln-route', encodeURI(job.route.id));
-    if (view.cost.charged_micro_usd !== null) reply.header('x-kiln-cost-micro-usd', String(view.cost.charged_micro_usd));
+    if (view.cost.charged_micro_usd !== null)
+      reply.header('x-kiln-cost-micro-usd', String(view.cost.charged_micro_usd));
     if (!isTerminal(job.status)) reply.header('retry-after', String(Math.min(Math.max(view.eta_seconds ?? 2, 1), 10)));
     return view;
   }
@@ -157,13 +202,18 @@ export class JobsController {
 export function readPrefer(header: string | undefined): number {
   const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d+)"?/i.exec(header ?? '') ?? [];
   if (seconds === undefined) return 0;
-  if (Number(seconds) > MAX_WAIT_SECONDS) throw invalidRequest(`'Prefer: wait' is at most ${MAX_WAIT_SECONDS} seconds; got ${seconds}.`, 'Prefer');
+  if (Number(seconds) > MAX_WAIT_SECONDS)
+    throw invalidRequest(`'Prefer: wait' is at most ${MAX_WAIT_SECONDS} seconds; got ${seconds}.`, 'Prefer');
   return Number(seconds);
 }
 
 function readVariant(value: string | undefined): Variant {
   const found = VARIANTS.find((variant) => variant === (value ?? 'content'));
-  if (found === undefined) throw invalidRequest(`'variant' must be one of ${VARIANTS.join(', ')}; got '${(value ?? '').slice(0, 100)}'.`, 'variant');
+  if (found === undefined)
+    throw invalidRequest(
+      `'variant' must be one of ${VARIANTS.join(', ')}; got '${(value ?? '').slice(0, 100)}'.`,
+      'variant',
+    );
   return found;
 }
 

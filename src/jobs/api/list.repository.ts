@@ -65,7 +65,9 @@ export function conditionsOf(filter: JobFilter): Sql[] {
     ...(filter.createdAfter === undefined ? [] : [sql`created_at > ${filter.createdAfter}::timestamptz`]),
     ...(filter.createdBefore === undefined ? [] : [sql`created_at < ${filter.createdBefore}::timestamptz`]),
     ...(filter.errorCode === undefined ? [] : [sql`error ->> 'code' = ${filter.errorCode}`]),
-    ...(filter.quarantined === undefined ? [] : [filter.quarantined ? sql`quarantined_at IS NOT NULL` : sql`quarantined_at IS NULL`]),
+    ...(filter.quarantined === undefined
+      ? []
+      : [filter.quarantined ? sql`quarantined_at IS NOT NULL` : sql`quarantined_at IS NULL`]),
     ...(filter.metadata === undefined || Object.keys(filter.metadata).length === 0
       ? []
       : [sql`metadata @> ${JSON.stringify(filter.metadata)}::jsonb AND metadata <> '{}'::jsonb`]),

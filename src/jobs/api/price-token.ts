@@ -9,7 +9,13 @@ import { Keyring } from '../../config/secret.js';
 
 export const QUOTE_LIFE_SECONDS = 900;
 
-const payload = z.object({ k: z.string(), m: z.string(), i: z.string(), e: z.int(), p: z.looseObject({ amountMicroUsd: z.int() }) });
+const payload = z.object({
+  k: z.string(),
+  m: z.string(),
+  i: z.string(),
+  e: z.int(),
+  p: z.looseObject({ amountMicroUsd: z.int() }),
+});
 
 /** `quote_id`: a signed statement that this key gets this input at this price until then; nothing is stored. */
 @Injectable()
@@ -21,20 +27,29 @@ export class PriceTokens {
   }
 
   sign(quote: { keyId: string; model: string; input: JsonObject; price: PriceSnapshot; expiresAt: Date }): string {
-    const content = { k: quote.keyId, m: quote.model, i: fingerprint(quote.input), e: Math.floor(quote.expiresAt.getTime() / 1000), p: quote.price };
+    const content = {
+      k: quote.keyId,
+      m: quote.model,
+      i: fingerprint(quote.input),
+      e: Math.floor(quote.expiresAt.getTime() / 1000),
+      p: quote.price,
+    };
     const text = Buffer.from(JSON.stringify(content)).toString('base64url');
     return `quote_${text}.${this.mac(this.keys[0], text)}`;
   }
 
   /** The pinned price; 400 where the token is not one of ours, is over, or was made for something else. */
   read(token: string, request: { keyId: string; model: string; input: JsonObject; now: Date }): PriceSnapshot {
-    const refuse = (why: string) => invalidRequest(`'quote_id' ${why}; ask POST /v1/jobs/quote for another.`, 'quote_id');
+    const refuse = (why: string) =>
+      invalidRequest(`'quote_id' ${why}; ask POST /v1/jobs/quote for another.`, 'quote_id');
     const [text = '', mac = ''] = token.replace(/^quote_/, '').split('.');
-    if (!token.startsWith('quote_') || !this.keys.some((key) => same(this.mac(key, text), mac))) throw refuse('is not a quote of this service');
+    if (!token.startsWith('quote_') || !this.keys.some((key) => same(this.mac(key, text), mac)))
+      throw refuse('is not a quote of this service');
     const parsed = payload.safeParse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
     if (!parsed.success) throw refuse('is not a quote of this service');
     const { k, m, i, e, p } = parsed.data;
-    if (k !== request.keyId || m !== request.model || i !== fingerprint(request.input)) throw refuse('was made for another model or input');
+    if (k !== request.keyId || m !== request.model || i !== fingerprint(request.input))
+      throw refuse('was made for another model or input');
     if (e * 1000 <= request.now.getTime()) throw refuse(`expired at ${new Date(e * 1000).toISOString()}`);
     return p as unknown as PriceSnapshot;
   }
@@ -45,7 +60,8 @@ export class PriceTokens {
   }
 }
 
-const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+const same = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 /** The prompt does not change a price: a quote stays good while a user still edits the text. */
 function fingerprint(input: JsonObject): string {

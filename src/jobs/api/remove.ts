@@ -22,13 +22,21 @@ export class JobRemoval {
   async remove(keyId: string, id: string): Promise<void> {
     const job = await this.jobs.ofKey(keyId, id);
     if (!job) throw notFound('job', id);
-    if (!isTerminal(job.status)) throw conflict(`The job is ${job.status}; cancel it before deleting it.`, 'job_not_finished');
-    if ((await this.attempts.countOpen(this.db, id)) > 0) throw conflict('An attempt of this job may still be working; delete it when that has ended.', 'attempt_open');
+    if (!isTerminal(job.status))
+      throw conflict(`The job is ${job.status}; cancel it before deleting it.`, 'job_not_finished');
+    if ((await this.attempts.countOpen(this.db, id)) > 0)
+      throw conflict('An attempt of this job may still be working; delete it when that has ended.', 'attempt_open');
     await this.db.transaction(async (tx) => {
-      const locked = await queryRow<{ status: 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled' }>(tx, sql`SELECT status FROM job WHERE id = ${id} FOR UPDATE`);
+      const locked = await queryRow<{ status: 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled' }>(
+        tx,
+        sql`SELECT status FROM job WHERE id = ${id} FOR UPDATE`,
+      );
       if (!locked || !isTerminal(locked.status)) throw conflict('The job was replayed meanwhile.', 'job_not_finished');
-      if (await this.outputs.isPinned(id, tx)) throw conflict('A live job reads an output of this job; delete it when that has ended.', 'output_in_use');
-      await execute(tx, sql`UPDATE job SET deleted_at = now(), input = '{}'::jsonb, metadata = '{}'::jsonb, "references" = '[]'::jsonb, webhook = NULL, updated_at = now() WHERE id = ${id}`);
+      await this.outputs.assertUnpinned(tx, id);
+      await execute(
+        tx,
+        sql`UPDATE job SET deleted_at = now(), input = '{}'::jsonb, metadata = '{}'::jsonb, "references" = '[]'::jsonb, webhook = NULL, updated_at = now() WHERE id = ${id}`,
+      );
     });
     await this.outputs.removeForJob(id);
   }

@@ -41,10 +41,15 @@ export class JobRequests {
   async read(key: AuthKey, body: CreateJobBody): Promise<JobRequest> {
     const model = this.catalog.get(body.model);
     if (!model) {
-      throw new KilnError(404, 'not_found', `The model '${body.model}' does not exist. GET /v1/models lists what this key may call.`, {
-        code: 'model_not_found',
-        param: 'model',
-      });
+      throw new KilnError(
+        404,
+        'not_found',
+        `The model '${body.model}' does not exist. GET /v1/models lists what this key may call.`,
+        {
+          code: 'model_not_found',
+          param: 'model',
+        },
+      );
     }
     assertModelAllowed(key, model.id);
     const parsed = parseInput(model, body.input);
@@ -52,9 +57,10 @@ export class JobRequests {
     const routing = routingOf(body);
     const routes = await this.plan(model, parsed, routing, providerOptions);
     const sandbox = routes[0]?.sandbox ?? false;
-    const list = body.quote_id === undefined
-      ? priceOf(model.price, parsed.input, model)
-      : this.quotes.read(body.quote_id, { keyId: key.id, model: model.id, input: parsed.input, now: new Date() });
+    const list =
+      body.quote_id === undefined
+        ? priceOf(model.price, parsed.input, model)
+        : this.quotes.read(body.quote_id, { keyId: key.id, model: model.id, input: parsed.input, now: new Date() });
     // An emulated result is worth nothing, but a developer's own machine shows the money at work.
     const price = sandbox && !this.config.embedded ? { ...list, amountMicroUsd: 0 } : list;
     const timings = await this.health.timings(timingBucket(parsed.operation, parsed.input));
@@ -64,7 +70,12 @@ export class JobRequests {
   }
 
   /** The chain for a replay, which ops or the owner may force onto one route. */
-  async planAgain(modelId: string, parsed: Pick<ParsedInput, 'input' | 'operation'> & { references: { role: ReferenceRole }[] }, routing: RoutingOptions, forcedRoute?: string): Promise<Route[]> {
+  async planAgain(
+    modelId: string,
+    parsed: Pick<ParsedInput, 'input' | 'operation'> & { references: { role: ReferenceRole }[] },
+    routing: RoutingOptions,
+    forcedRoute?: string,
+  ): Promise<Route[]> {
     const model = this.catalog.get(modelId);
     if (!model) throw notFound('model', modelId);
     return this.plan(model, parsed, routing, {}, forcedRoute);
@@ -81,7 +92,15 @@ export class JobRequests {
     for (const { role } of parsed.references) references[role] = (references[role] ?? 0) + 1;
     const shape = { modality: model.modality, operation: parsed.operation, input: parsed.input, references };
     const states = await this.health.all();
-    const { routes, passedOver } = plan({ model, shape, adapters: this.adapters, routing, states, now: new Date(), forcedRoute });
+    const { routes, passedOver } = plan({
+      model,
+      shape,
+      adapters: this.adapters,
+      routing,
+      states,
+      now: new Date(),
+      forcedRoute,
+    });
     const able = routes.filter((route) => takesOptions(route, providerOptions));
     if (able.length > 0) return able;
     throw refusal(model, passedOver, routing, forcedRoute);
@@ -92,18 +111,33 @@ export class JobRequests {
 const takesOptions = (route: Route, options: JsonObject): boolean =>
   Object.keys(options).length === 0 || Object.keys(options).includes(route.provider);
 
-function refusal(model: Model, passedOver: { route: string; reason: string }[], routing: RoutingOptions, forcedRoute?: string): KilnError {
+function refusal(
+  model: Model,
+  passedOver: { route: string; reason: string }[],
+  routing: RoutingOptions,
+  forcedRoute?: string,
+): KilnError {
   const reasons = passedOver.map(({ route, reason }) => `${route}: ${reason}`).join('; ');
   if (forcedRoute !== undefined && !model.routes.some((route) => route.id === forcedRoute)) {
     const names = model.routes.map((route) => route.id).join(', ');
-    return new KilnError(400, 'invalid_request_error', `'route' must be a route of ${model.id}: ${names}; got '${forcedRoute}'.`, { param: 'route' });
+    return new KilnError(
+      400,
+      'invalid_request_error',
+      `'route' must be a route of ${model.id}: ${names}; got '${forcedRoute}'.`,
+      { param: 'route' },
+    );
   }
   const closed = /: (disabled|paused|draining|unauthorized|retired)/;
   if (passedOver.some(({ route, reason }) => closed.test(`${route}: ${reason}`))) {
     return unavailable(`No route of ${model.id} takes this now (${reasons}).`, 30, 'route_unavailable');
   }
   const param = routing.only ? 'routing.only' : 'input';
-  return new KilnError(400, 'invalid_request_error', `No route of ${model.id} can do this: ${reasons || 'it has none'}.`, { param });
+  return new KilnError(
+    400,
+    'invalid_request_error',
+    `No route of ${model.id} can do this: ${reasons || 'it has none'}.`,
+    { param },
+  );
 }
 
 export function routingOf(body: Pick<CreateJobBody, 'routing'>): RoutingOptions {

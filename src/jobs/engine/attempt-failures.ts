@@ -19,6 +19,15 @@ const MAX_FORGOTTEN_RUNS = 6;
 const UNKNOWN_FIRST_LOOK_MS = 1500;
 const UNKNOWN_LOOK_MS = 30_000;
 
+/** What failures tell others: watchers, and the shared state of routes. */
+@Injectable()
+export class FailureSignals {
+  constructor(
+    readonly notifier: Notifier,
+    readonly trouble: RouteTrouble,
+  ) {}
+}
+
 /** What a failed call or a failed run means for the attempt and its job: the error table, applied. */
 @Injectable()
 export class AttemptFailures {
@@ -49,7 +58,11 @@ export class AttemptFailures {
   /** It may have been bought. Look it up where that is possible; else wait, or go on where the client said so. */
   async onUnknown(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
     const { can } = this.calls.adapter(attempt);
-    const marked = await this.attempts.markUnknown(attempt.id, attempt.leaseToken ?? claim.token, toAttemptError(error, 'outcome_unknown'));
+    const marked = await this.attempts.markUnknown(
+      attempt.id,
+      attempt.leaseToken ?? claim.token,
+      toAttemptError(error, 'outcome_unknown'),
+    );
     if (!marked) return 'now';
     if (can.findByToken) return { delayMs: UNKNOWN_FIRST_LOOK_MS };
     if (can.synchronous && attempt.tries >= 2) return this.onDeadSynchronousSubmit(claim, attempt);
@@ -58,7 +71,8 @@ export class AttemptFailures {
       return { delayMs: submitBackoffMs(attempt.tries) };
     }
     await this.around.trouble.unknown(attempt, error);
-    if (claim.job.routing.onUnknown === 'next') return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, leaveOpen: true });
+    if (claim.job.routing.onUnknown === 'next')
+      return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, leaveOpen: true });
     return { delayMs: UNKNOWN_LOOK_MS };
   }
 
@@ -66,7 +80,9 @@ export class AttemptFailures {
   async whileUnknown(claim: Claim, attempt: AttemptRow, error: ProviderError | null): Promise<Next> {
     const ageMs = claim.now.getTime() - attempt.createdAt.getTime();
     if (ageMs < attempt.route.unknownTtlSeconds * 1000) {
-      return { delayMs: Math.max(error?.detail.retryAfterMs ?? 0, Math.min(UNKNOWN_LOOK_MS, 2000 * (attempt.polls + 1))) };
+      return {
+        delayMs: Math.max(error?.detail.retryAfterMs ?? 0, Math.min(UNKNOWN_LOOK_MS, 2000 * (attempt.polls + 1))),
+      };
     }
     await this.around.trouble.lost(attempt, 'its outcome stayed unknown');
     return this.fail(claim, attempt, 'lost', OUTCOME_UNKNOWN, error);
@@ -88,7 +104,12 @@ export class AttemptFailures {
     const again = this.calls.adapter(attempt).can.resubmitSafe && triesOn(claim, attempt) < MAX_FORGOTTEN_RUNS;
     if (again) return this.requeue(claim, attempt, { nextRoute: false, delayMs: 0, state: 'lost' });
     if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, state: 'lost' });
-    const error: JobError = { code: 'provider_lost_task', message: 'The provider lost this job while it was running.', param: null, retryable: true };
+    const error: JobError = {
+      code: 'provider_lost_task',
+      message: 'The provider lost this job while it was running.',
+      param: null,
+      retryable: true,
+    };
     return this.fail(claim, attempt, 'lost', error, null);
   }
 
@@ -107,11 +128,15 @@ export class AttemptFailures {
         claimToken: claim.token,
         data: { route: claim.job.plan[index]?.id ?? null, reason: to.error?.code ?? 'retry' },
         set: [
-          sql`plan_index = ${index}::int`, sql`lane = ${lane}`, sql`failover = true`, sql`progress = NULL`,
+          sql`plan_index = ${index}::int`,
+          sql`lane = ${lane}`,
+          sql`failover = true`,
+          sql`progress = NULL`,
           sql`ready_at = now() + ${to.delayMs}::float8 * interval '1 millisecond'`,
         ],
       });
-      if (job && !to.leaveOpen) await this.attempts.close(tx, attempt.id, { state: to.state ?? 'failed', error: to.error });
+      if (job && !to.leaveOpen)
+        await this.attempts.close(tx, attempt.id, { state: to.state ?? 'failed', error: to.error });
       return job;
     });
     if (moved) {
@@ -128,7 +153,8 @@ export class AttemptFailures {
     switch (decision.action) {
       case 'next_route':
         if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, error: record });
-        if (decision.retryable && !exhausted) return this.requeue(claim, attempt, { nextRoute: false, delayMs: backoff, error: record });
+        if (decision.retryable && !exhausted)
+          return this.requeue(claim, attempt, { nextRoute: false, delayMs: backoff, error: record });
         break;
       case 'retry':
       case 'wait':
@@ -139,33 +165,42 @@ export class AttemptFailures {
       case 'fail':
         break;
     }
-    const shown = { code: decision.code, message: decision.publicMessage, param: error.detail.param ?? null, retryable: decision.retryable };
+    const shown = {
+      code: decision.code,
+      message: decision.publicMessage,
+      param: error.detail.param ?? null,
+      retryable: decision.retryable,
+    };
     return this.fail(claim, attempt, 'failed', shown, error);
   }
 
-  private async fail(claim: Claim, attempt: AttemptRow, state: 'failed' | 'lost', shown: JobError, error: ProviderError | null): Promise<Next> {
+  private async fail(
+    claim: Claim,
+    attempt: AttemptRow,
+    state: 'failed' | 'lost',
+    shown: JobError,
+    error: ProviderError | null,
+  ): Promise<Next> {
     const ended = await this.outcomes.end({
       jobId: claim.job.id,
       transition: 'failed',
       claimToken: claim.token,
       error: shown,
       inTransaction: async (tx) => {
-        await this.attempts.close(tx, attempt.id, { state, ...(error ? { error: toAttemptError(error, shown.code) } : {}) });
+        await this.attempts.close(tx, attempt.id, {
+          state,
+          ...(error ? { error: toAttemptError(error, shown.code) } : {}),
+        });
       },
     });
     // The job was over already (canceled meanwhile): the attempt still has to be closed for its money.
-    if (!ended) await this.outcomes.closeAttempt(claim.job.id, attempt.id, { state, ...(error ? { error: toAttemptError(error, shown.code) } : {}) });
+    if (!ended)
+      await this.outcomes.closeAttempt(claim.job.id, attempt.id, {
+        state,
+        ...(error ? { error: toAttemptError(error, shown.code) } : {}),
+      });
     return 'idle';
   }
-}
-
-/** What failures tell others: watchers, and the shared state of routes. */
-@Injectable()
-export class FailureSignals {
-  constructor(
-    readonly notifier: Notifier,
-    readonly trouble: RouteTrouble,
-  ) {}
 }
 
 const OUTCOME_UNKNOWN: JobError = {
@@ -179,8 +214,15 @@ const OUTCOME_UNKNOWN: JobError = {
 const triesOn = (claim: Claim, attempt: AttemptRow): number =>
   Math.max(claim.attempts.filter((one) => one.route.id === attempt.route.id).length, 1);
 
-const hasNextRoute = (claim: Claim): boolean => claim.job.routing.allowFallback && claim.job.planIndex + 1 < claim.job.plan.length;
+const hasNextRoute = (claim: Claim): boolean =>
+  claim.job.routing.allowFallback && claim.job.planIndex + 1 < claim.job.plan.length;
 
 export function toAttemptError(error: ProviderError, code: string): AttemptError {
-  return { code, kind: error.kind, outcome: error.outcome, message: error.message.slice(0, 2000), upstreamStatus: error.detail.upstreamStatus };
+  return {
+    code,
+    kind: error.kind,
+    outcome: error.outcome,
+    message: error.message.slice(0, 2000),
+    upstreamStatus: error.detail.upstreamStatus,
+  };
 }

@@ -52,8 +52,14 @@ export class ClaimsRepository {
       const { dbNow, ...columns } = row;
       const job = camelRow<JobRow>(columns);
       if (job.claims > MAX_CLAIMS) return { kind: 'poisoned', job };
-      const attempts = await queryRows(this.db, sql`SELECT * FROM attempt WHERE job_id = ${jobId} AND run = ${job.run}::int ORDER BY seq`);
-      return { kind: 'taken', claim: { job, token, now: dbNow, attempts: attempts.map((one) => camelRow<AttemptRow>(one)) } };
+      const attempts = await queryRows(
+        this.db,
+        sql`SELECT * FROM attempt WHERE job_id = ${jobId} AND run = ${job.run}::int ORDER BY seq`,
+      );
+      return {
+        kind: 'taken',
+        claim: { job, token, now: dbNow, attempts: attempts.map((one) => camelRow<AttemptRow>(one)) },
+      };
     }
     const why = await queryRow<{ wait: number | null; busy: number | null }>(
       this.db,
@@ -61,7 +67,8 @@ export class ClaimsRepository {
           FROM job WHERE id = ${jobId} AND tick = ${n}::int AND quarantined_at IS NULL`,
     );
     if (!why) return { kind: 'gone' };
-    if (why.busy !== null && why.busy > 0) return { kind: 'later', delayMs: Math.min(why.busy, 250) + Math.random() * 250 };
+    if (why.busy !== null && why.busy > 0)
+      return { kind: 'later', delayMs: Math.min(why.busy, 250) + Math.random() * 250 };
     return { kind: 'later', delayMs: Math.max(why.wait ?? 0, 10) };
   }
 
@@ -92,7 +99,10 @@ export class ClaimsRepository {
   }
 
   /** A doorbell: makes the job due now and names a new tick, which the caller enqueues. Never bumps `version`. */
-  async ring(jobId: string, db: Tx = this.db): Promise<{ tick: number; stage: JobStage | null; provider: string | null } | null> {
+  async ring(
+    jobId: string,
+    db: Tx = this.db,
+  ): Promise<{ tick: number; stage: JobStage | null; provider: string | null } | null> {
     return queryRow(
       db,
       sql`UPDATE job SET ring = ring + 1, tick = tick + 1, wake_at = CASE WHEN status IN ('queued', 'running') THEN now() ELSE wake_at END
@@ -126,7 +136,10 @@ export class ClaimsRepository {
   }
 
   /** Names a new tick for jobs whose clock was lost, in one bounded batch; SKIP LOCKED lets every worker do a part. */
-  async ringOverdue(graceMs: number, limit: number): Promise<{ id: string; tick: number; stage: JobStage | null; provider: string | null }[]> {
+  async ringOverdue(
+    graceMs: number,
+    limit: number,
+  ): Promise<{ id: string; tick: number; stage: JobStage | null; provider: string | null }[]> {
     return queryRows(
       this.db,
       sql`WITH due AS (

@@ -14,7 +14,8 @@ export class Credentials {
 
   of(attempt: Pick<AttemptRow, 'credential' | 'route'>): Credential | null {
     if (attempt.credential === null) return null;
-    if (attempt.credential === SANDBOX_CREDENTIAL && attempt.route.sandbox) return { kind: 'api_key', key: SANDBOX_KEY };
+    if (attempt.credential === SANDBOX_CREDENTIAL && attempt.route.sandbox)
+      return { kind: 'api_key', key: SANDBOX_KEY };
     return this.config.credentials[attempt.credential] ?? null;
   }
 }

@@ -25,7 +25,12 @@ export class Deadlines {
 
   private error({ job, now, attempts }: Claim): JobError | null {
     if (job.startBy && job.startedAt === null && job.startBy <= now) {
-      return { code: 'start_timeout', message: `No slot became free within start_timeout_seconds.`, param: null, retryable: true };
+      return {
+        code: 'start_timeout',
+        message: `No slot became free within start_timeout_seconds.`,
+        param: null,
+        retryable: true,
+      };
     }
     if (job.deadlineAt > now) return null;
     const last = attempts.at(-1);
@@ -38,6 +43,11 @@ export class Deadlines {
       };
     }
     const why = last?.error ? ` The last try ended with '${last.error.code}'.` : '';
-    return { code: 'deadline_exceeded', message: `The job was not done by its deadline.${why}`, param: null, retryable: true };
+    return {
+      code: 'deadline_exceeded',
+      message: `The job was not done by its deadline.${why}`,
+      param: null,
+      retryable: true,
+    };
   }
 }

@@ -19,6 +19,15 @@ const INFRASTRUCTURE_RETRY_MS = 2000;
 /** A claim is renewed this often within its lease. */
 const RENEWALS_PER_LEASE = 3;
 
+/** Where the engine reports. */
+@Injectable()
+export class EngineReports {
+  constructor(
+    readonly logger: Logger,
+    readonly ops: OpsEvents,
+  ) {}
+}
+
 /**
  * Moves one job by one step at a time and says when to come back. It never throws for infrastructure: whatever is away, the
  * job stands in its row, and the message comes back a little later.
@@ -84,7 +93,10 @@ export class Engine {
       next = await this.run({ claim, signal: AbortSignal.any([lost.signal, this.stopping.signal]) });
     } catch (error) {
       if (this.stopping.signal.aborted || isDatabaseDown(error)) throw error;
-      this.reports.logger.error({ job_id: claim.job.id, stage: claim.job.stage, err: error }, 'a step failed unexpectedly');
+      this.reports.logger.error(
+        { job_id: claim.job.id, stage: claim.job.stage, err: error },
+        'a step failed unexpectedly',
+      );
       next = { delayMs: jitter(INFRASTRUCTURE_RETRY_MS, 0.5) };
       finished = false;
     } finally {
@@ -94,7 +106,13 @@ export class Engine {
   }
 
   /** Frees the claim and decides who goes on: this message, one in another queue, or the one that a doorbell made. */
-  private async release(from: TickQueue, claim: Claim, n: number, next: Next, finished: boolean): Promise<number | null | 'again'> {
+  private async release(
+    from: TickQueue,
+    claim: Claim,
+    n: number,
+    next: Next,
+    finished: boolean,
+  ): Promise<number | null | 'again'> {
     const delayMs = next === 'idle' ? null : next === 'now' ? 0 : next.delayMs;
     const released = await this.claims.release(claim, delayMs, finished);
     if (!released || released.tick !== n) return null;
@@ -111,14 +129,20 @@ export class Engine {
     const { claim } = context;
     const over = isTerminal(claim.job.status);
     const current = claim.attempts.findLast((attempt) => attempt.state !== 'orphan');
-    const tendMs = await this.steps.tend.run(context, over ? claim.attempts : claim.attempts.filter((attempt) => attempt !== current));
+    const tendMs = await this.steps.tend.run(
+      context,
+      over ? claim.attempts : claim.attempts.filter((attempt) => attempt !== current),
+    );
     if (over) return tendMs === null ? 'idle' : { delayMs: tendMs };
     if (await this.deadlines.passed(claim)) return 'idle';
     const next = await this.advanceStage(context, current);
     return this.capped(claim, next, tendMs);
   }
 
-  private async advanceStage(context: { claim: Claim; signal: AbortSignal }, attempt: AttemptRow | undefined): Promise<Next> {
+  private async advanceStage(
+    context: { claim: Claim; signal: AbortSignal },
+    attempt: AttemptRow | undefined,
+  ): Promise<Next> {
     const { stage } = context.claim.job;
     if (stage === 'preparing') return this.steps.prepare.run(context);
     if (stage === 'waiting' || stage === null) return 'idle';
@@ -139,22 +163,22 @@ export class Engine {
   /** Not later than the deadline, nor than a stray attempt wants. */
   private capped(claim: Claim, next: Next, tendMs: number | null): Next {
     if (next === 'now' || next === 'idle') return next;
-    const limits = [next.delayMs, this.deadlines.applies(claim.job) ? msUntil(claim, claim.job.deadlineAt) + 1 : Infinity, tendMs ?? Infinity];
+    const limits = [
+      next.delayMs,
+      this.deadlines.applies(claim.job) ? msUntil(claim, claim.job.deadlineAt) + 1 : Infinity,
+      tendMs ?? Infinity,
+    ];
     return { delayMs: Math.min(...limits) };
   }
 
   private async quarantine(job: JobRow): Promise<void> {
     const reason = `a step in '${job.stage ?? job.status}' was begun ${job.claims - 1} times and never ended`;
     await this.claims.quarantine(job.id, reason);
-    await this.reports.ops.tell({ severity: 'critical', type: 'job.quarantined', message: `A job was set aside: ${reason}.`, data: { job_id: job.id } });
+    await this.reports.ops.tell({
+      severity: 'critical',
+      type: 'job.quarantined',
+      message: `A job was set aside: ${reason}.`,
+      data: { job_id: job.id },
+    });
   }
-}
-
-/** Where the engine reports. */
-@Injectable()
-export class EngineReports {
-  constructor(
-    readonly logger: Logger,
-    readonly ops: OpsEvents,
-  ) {}
 }

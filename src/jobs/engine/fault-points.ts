@@ -13,7 +13,9 @@ export type FaultPoint =
   | 'process.derived'
   | 'end.committed';
 
-export const faultPoints: { reach: ((point: FaultPoint, jobId: string) => Promise<void> | void) | null } = { reach: null };
+export const faultPoints: { reach: ((point: FaultPoint, jobId: string) => Promise<void> | void) | null } = {
+  reach: null,
+};
 
 export async function reach(point: FaultPoint, jobId: string): Promise<void> {
   if (faultPoints.reach) await faultPoints.reach(point, jobId);

@@ -26,6 +26,41 @@ export interface End {
   inTransaction?: (tx: Tx, job: JobRow) => Promise<void>;
 }
 
+/** What is told after a commit: watchers, the delivery queue, the lane, and the engine where attempts are left to tend. */
+@Injectable()
+export class JobSignals {
+  constructor(
+    private readonly notifier: Notifier,
+    private readonly webhooks: Webhooks,
+    private readonly admission: Admission,
+    private readonly doorbell: Doorbell,
+  ) {}
+
+  ended(job: JobRow, deliveries: string[], attemptsLeft: boolean): void {
+    this.notifier.changed(job.id);
+    this.deliver(deliveries);
+    this.slotFreed(job);
+    if (attemptsLeft) void this.doorbell.ring(job.id).catch(() => undefined);
+  }
+
+  slotFreed(job: JobRow): void {
+    if (job.lane !== null) this.admission.nudge(job.lane);
+  }
+
+  deliver(deliveries: string[]): void {
+    if (deliveries.length > 0) void this.webhooks.enqueueAll(deliveries).catch(() => undefined);
+  }
+}
+
+/** The parts of `assets` that a job's end touches. */
+@Injectable()
+export class AssetsOfJobs {
+  constructor(
+    readonly references: References,
+    readonly outputs: Outputs,
+  ) {}
+}
+
 /** Ends jobs: the state, its event, the money and the webhook deliveries stand in one transaction. */
 @Injectable()
 export class Outcomes {
@@ -65,7 +100,11 @@ export class Outcomes {
   }
 
   /** Closes one attempt, with the job's money where it was the last of a job that is over. */
-  async closeAttempt(jobId: string, attemptId: string, end: Parameters<AttemptsRepository['close']>[2]): Promise<boolean> {
+  async closeAttempt(
+    jobId: string,
+    attemptId: string,
+    end: Parameters<AttemptsRepository['close']>[2],
+  ): Promise<boolean> {
     const closed = await this.db.transaction(async (tx) => {
       // Job before attempt, as everywhere: the lock order keeps two closers from waiting for each other.
       const job = await lockJob(tx, jobId);
@@ -95,7 +134,10 @@ export class Outcomes {
     if (bought) await this.ledger.settle(tx, { ...work, amountMicroUsd: Number(job.heldMicroUsd) });
     else await this.ledger.release(tx, { ...work, reason: job.error?.code ?? job.status });
     const chargedMicroUsd = bought ? job.heldMicroUsd : 0n;
-    await execute(tx, sql`UPDATE job SET charged_micro_usd = ${chargedMicroUsd}::bigint, version = version + 1 WHERE id = ${job.id}`);
+    await execute(
+      tx,
+      sql`UPDATE job SET charged_micro_usd = ${chargedMicroUsd}::bigint, version = version + 1 WHERE id = ${job.id}`,
+    );
     return { ...job, chargedMicroUsd };
   }
 
@@ -103,43 +145,17 @@ export class Outcomes {
     if (!job.webhook || !wants(job.webhook.events, type)) return [];
     const data = await this.views.forWebhook(job, tx);
     const body: JsonObject = { type, timestamp: (job.finishedAt ?? job.updatedAt).toISOString(), data };
-    return [await this.webhooks.write(tx, { keyId: job.keyId, jobId: job.id, run: job.run, event: type, url: job.webhook.url, body })];
+    return [
+      await this.webhooks.write(tx, {
+        keyId: job.keyId,
+        jobId: job.id,
+        run: job.run,
+        event: type,
+        url: job.webhook.url,
+        body,
+      }),
+    ];
   }
-}
-
-/** What is told after a commit: watchers, the delivery queue, the lane, and the engine where attempts are left to tend. */
-@Injectable()
-export class JobSignals {
-  constructor(
-    private readonly notifier: Notifier,
-    private readonly webhooks: Webhooks,
-    private readonly admission: Admission,
-    private readonly doorbell: Doorbell,
-  ) {}
-
-  ended(job: JobRow, deliveries: string[], attemptsLeft: boolean): void {
-    this.notifier.changed(job.id);
-    this.deliver(deliveries);
-    this.slotFreed(job);
-    if (attemptsLeft) void this.doorbell.ring(job.id).catch(() => undefined);
-  }
-
-  slotFreed(job: JobRow): void {
-    if (job.lane !== null) this.admission.nudge(job.lane);
-  }
-
-  deliver(deliveries: string[]): void {
-    if (deliveries.length > 0) void this.webhooks.enqueueAll(deliveries).catch(() => undefined);
-  }
-}
-
-/** The parts of `assets` that a job's end touches. */
-@Injectable()
-export class AssetsOfJobs {
-  constructor(
-    readonly references: References,
-    readonly outputs: Outputs,
-  ) {}
 }
 
 const TERMINAL_EVENTS = ['job.succeeded', 'job.failed', 'job.canceled'];
@@ -152,7 +168,9 @@ function endColumns(end: End): Sql[] {
     sql`expires_at = now() + retention_seconds * interval '1 second'`,
     ...(end.transition === 'succeeded' ? [sql`progress = 1`] : []),
     ...(end.error ? [sql`error = ${JSON.stringify(end.error)}::jsonb`] : []),
-    ...(end.warnings && end.warnings.length > 0 ? [sql`warnings = warnings || ${JSON.stringify(end.warnings)}::jsonb`] : []),
+    ...(end.warnings && end.warnings.length > 0
+      ? [sql`warnings = warnings || ${JSON.stringify(end.warnings)}::jsonb`]
+      : []),
   ];
 }
 
@@ -162,6 +180,9 @@ async function lockJob(tx: Tx, jobId: string): Promise<JobRow | null> {
 }
 
 async function providerSucceeded(tx: Tx, job: Pick<JobRow, 'id' | 'run'>): Promise<boolean> {
-  const row = await queryRow(tx, sql`SELECT 1 AS one FROM attempt WHERE job_id = ${job.id} AND run = ${job.run} AND state = 'succeeded' LIMIT 1`);
+  const row = await queryRow(
+    tx,
+    sql`SELECT 1 AS one FROM attempt WHERE job_id = ${job.id} AND run = ${job.run} AND state = 'succeeded' LIMIT 1`,
+  );
   return row !== null;
 }

@@ -92,12 +92,19 @@ export class ProgressHub {
 
   private async connect(endpoint: string, parser: NonNullable<Adapter['progress']>): Promise<Open | null> {
     const lock = await this.db.dedicatedConnection('kiln-progress');
-    const { rows } = await lock.query<{ held: boolean }>(`SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held`, [`kiln-progress ${endpoint}`]);
+    const { rows } = await lock.query<{ held: boolean }>(
+      `SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held`,
+      [`kiln-progress ${endpoint}`],
+    );
     if (rows[0]?.held !== true) {
       await lock.end();
       return null;
     }
-    const socket = new WebSocket(parser.url(endpoint, parser.clientId(endpoint)), { handshakeTimeout: 5000, maxPayload: 16 * 1024 * 1024, followRedirects: false });
+    const socket = new WebSocket(parser.url(endpoint, parser.clientId(endpoint)), {
+      handshakeTimeout: 5000,
+      maxPayload: 16 * 1024 * 1024,
+      followRedirects: false,
+    });
     const one: Open = { socket, lock, lastUsedAt: Date.now(), attempts: new Map() };
     this.open.set(endpoint, one);
     socket.on('message', (data, isBinary) => {

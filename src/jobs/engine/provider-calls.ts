@@ -21,7 +21,8 @@ export class ProviderCalls {
 
   adapter(attempt: Pick<AttemptRow, 'provider'>): Adapter {
     const adapter = this.adapters.get(attempt.provider);
-    if (!adapter) throw new ProviderError('unavailable', 'rejected', `No adapter '${attempt.provider}' in this version.`);
+    if (!adapter)
+      throw new ProviderError('unavailable', 'rejected', `No adapter '${attempt.provider}' in this version.`);
     return adapter;
   }
 
@@ -35,20 +36,29 @@ export class ProviderCalls {
       now: () => Date.now(),
       fetch: (url, options) => this.egress.configured(url, { signal, ...options }),
       fetchForeign: (url, options) =>
-        new URL(url).origin === origin ? this.egress.configured(url, { signal, ...options }) : this.egress.foreign(url, { signal, ...options }),
+        new URL(url).origin === origin
+          ? this.egress.configured(url, { signal, ...options })
+          : this.egress.foreign(url, { signal, ...options }),
     };
   }
 
   /** Runs one call with a time limit. What an adapter throws that is no ProviderError is its bug: outcome unknown. */
-  async call<T>(attempt: AttemptRow, timeoutMs: number, signal: AbortSignal, fn: (adapter: Adapter, ctx: ProviderContext) => Promise<T>): Promise<T> {
+  async call<T>(
+    attempt: AttemptRow,
+    timeoutMs: number,
+    signal: AbortSignal,
+    fn: (adapter: Adapter, ctx: ProviderContext) => Promise<T>,
+  ): Promise<T> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     try {
       return await fn(this.adapter(attempt), this.context(attempt, limited));
     } catch (error) {
       // Our own stop says nothing about the provider: adapters tell it as a timeout.
-      if (signal.aborted) throw signal.reason instanceof Error ? signal.reason : new Error('the step was stopped', { cause: error });
+      if (signal.aborted)
+        throw signal.reason instanceof Error ? signal.reason : new Error('the step was stopped', { cause: error });
       if (error instanceof ProviderError) throw error;
-      if (limited.aborted) throw new ProviderError('timeout', 'unknown', `No answer within ${timeoutMs} ms.`, { cause: error });
+      if (limited.aborted)
+        throw new ProviderError('timeout', 'unknown', `No answer within ${timeoutMs} ms.`, { cause: error });
       throw new ProviderError('internal', 'unknown', messageOf(error), { cause: error });
     }
   }

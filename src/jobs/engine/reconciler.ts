@@ -18,6 +18,25 @@ const GRACE_MS = 10_000;
 const BATCH = 500;
 const STORAGE_CHECK_MS = 10_000;
 
+/** The reconciler's hands on lanes. */
+@Injectable()
+export class Lanes {
+  constructor(
+    readonly admission: Admission,
+    readonly rows: AdmissionRepository,
+  ) {}
+}
+
+/** The reconciler's hands on routes and the object store. */
+@Injectable()
+export class Routes {
+  constructor(
+    readonly health: RouteHealthRepository,
+    readonly rerouter: RerouterRepository,
+    readonly storage: StorageHealth,
+  ) {}
+}
+
 /**
  * Finds what a crash, a flushed queue or a lost message left standing. A timer in each worker, one of which holds the
  * advisory lock: a schedule in the queue would die with the queue.
@@ -74,13 +93,16 @@ export class Reconciler {
     for (const job of await this.claims.ringOverdue(graceMs, BATCH)) {
       await this.queue.tick(this.doorbell.queueOf(job.stage, job.provider), job.id, job.tick);
     }
-    for (const job of await this.claims.ringOverdueAttempts(graceMs, BATCH)) await this.queue.tick('tick', job.id, job.tick);
+    for (const job of await this.claims.ringOverdueAttempts(graceMs, BATCH))
+      await this.queue.tick('tick', job.id, job.tick);
   }
 
   private async holdsLock(): Promise<boolean> {
     if (this.lock) return true;
     const connection = await this.db.dedicatedConnection('kiln-reconciler');
-    const { rows } = await connection.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS held', [...LOCK]);
+    const { rows } = await connection.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS held', [
+      ...LOCK,
+    ]);
     if (rows[0]?.held !== true) {
       await connection.end();
       return false;
@@ -89,23 +111,4 @@ export class Reconciler {
     this.lock = connection;
     return true;
   }
-}
-
-/** The reconciler's hands on lanes. */
-@Injectable()
-export class Lanes {
-  constructor(
-    readonly admission: Admission,
-    readonly rows: AdmissionRepository,
-  ) {}
-}
-
-/** The reconciler's hands on routes and the object store. */
-@Injectable()
-export class Routes {
-  constructor(
-    readonly health: RouteHealthRepository,
-    readonly rerouter: RerouterRepository,
-    readonly storage: StorageHealth,
-  ) {}
 }

@@ -23,13 +23,19 @@ export class RouteHealthRepository {
   ) {}
 
   async all(): Promise<Map<string, RouteState>> {
-    const rows = await queryRows<RouteState>(this.db, sql`SELECT id, state, cooldown_until AS "cooldownUntil", reason FROM route_state`);
+    const rows = await queryRows<RouteState>(
+      this.db,
+      sql`SELECT id, state, cooldown_until AS "cooldownUntil", reason FROM route_state`,
+    );
     return new Map(rows.map((row) => [row.id, row]));
   }
 
   /** Ids of routes that take no new work now. */
   async closed(): Promise<Set<string>> {
-    const rows = await queryRows<{ id: string }>(this.db, sql`SELECT id FROM route_state WHERE state <> 'open' OR cooldown_until > now()`);
+    const rows = await queryRows<{ id: string }>(
+      this.db,
+      sql`SELECT id FROM route_state WHERE state <> 'open' OR cooldown_until > now()`,
+    );
     return new Set(rows.map((row) => row.id));
   }
 
@@ -44,16 +50,22 @@ export class RouteHealthRepository {
 
   /** A 429 on a poll concerns new work too: no admission until it is over. */
   async coolDownIfRateLimited(routeId: string, error: ProviderError): Promise<void> {
-    if (error.kind === 'rate_limited') await this.coolDown(routeId, error.detail.retryAfterMs ?? 5000, 'rate_limited while polling');
+    if (error.kind === 'rate_limited')
+      await this.coolDown(routeId, error.detail.retryAfterMs ?? 5000, 'rate_limited while polling');
   }
 
   async succeeded(routeId: string): Promise<void> {
-    await execute(this.db, sql`UPDATE route_state SET failures = 0, cooldown_until = NULL, updated_at = now() WHERE id = ${routeId} AND failures > 0 AND state = 'open'`);
+    await execute(
+      this.db,
+      sql`UPDATE route_state SET failures = 0, cooldown_until = NULL, updated_at = now() WHERE id = ${routeId} AND failures > 0 AND state = 'open'`,
+    );
   }
 
   /** Closes every route that uses a credential the provider refused; which ones. */
   async disableCredential(credential: string, reason: string): Promise<string[]> {
-    const ids = this.catalog.models().flatMap((model) => model.routes.filter((route) => route.credential === credential).map((route) => route.id));
+    const ids = this.catalog
+      .models()
+      .flatMap((model) => model.routes.filter((route) => route.credential === credential).map((route) => route.id));
     for (const id of ids) {
       await execute(
         this.db,
@@ -67,7 +79,10 @@ export class RouteHealthRepository {
 
   /** Lets the next job probe routes whose credential was refused a while ago. */
   async reopenUnauthorized(): Promise<void> {
-    await execute(this.db, sql`UPDATE route_state SET state = 'open', cooldown_until = NULL, updated_at = now() WHERE state = 'unauthorized' AND cooldown_until < now()`);
+    await execute(
+      this.db,
+      sql`UPDATE route_state SET state = 'open', cooldown_until = NULL, updated_at = now() WHERE state = 'unauthorized' AND cooldown_until < now()`,
+    );
   }
 
   /** By ops: `open` also ends a cooldown. */
@@ -89,7 +104,10 @@ export class RouteHealthRepository {
   }
 
   async cooledEndpoints(): Promise<Set<string>> {
-    const rows = await queryRows<{ id: string }>(this.db, sql`SELECT id FROM endpoint_state WHERE cooldown_until > now()`);
+    const rows = await queryRows<{ id: string }>(
+      this.db,
+      sql`SELECT id FROM endpoint_state WHERE cooldown_until > now()`,
+    );
     return new Set(rows.map((row) => row.id));
   }
 
@@ -104,7 +122,10 @@ export class RouteHealthRepository {
 
   /** Mean seconds by route for one bucket, where measured. */
   async timings(bucket: string): Promise<Map<string, number>> {
-    const rows = await queryRows<{ route: string; seconds: number }>(this.db, sql`SELECT route, seconds FROM run_timing WHERE bucket = ${bucket}`);
+    const rows = await queryRows<{ route: string; seconds: number }>(
+      this.db,
+      sql`SELECT route, seconds FROM run_timing WHERE bucket = ${bucket}`,
+    );
     return new Map(rows.map((row) => [row.route, row.seconds]));
   }
 }

@@ -29,7 +29,12 @@ export class StorageHealth {
     if ((problem === null) !== (this.problem === null)) {
       await this.ops.tell(
         problem === null
-          ? { severity: 'info', type: 'storage.recovered', message: 'The object store works again; submission goes on.', data: {} }
+          ? {
+              severity: 'info',
+              type: 'storage.recovered',
+              message: 'The object store works again; submission goes on.',
+              data: {},
+            }
           : { severity: 'critical', type: 'storage.failing', message: `Submission is paused: ${problem}`, data: {} },
       );
     }

@@ -64,7 +64,15 @@ export class JobEventStream {
         if (fresh.progress !== null && fresh.progress !== progress) {
           progress = fresh.progress;
           const [view] = await this.views.many([fresh]);
-          out.write(frame('job.progress', { id: fresh.id, status: fresh.status, stage: fresh.stage, progress, eta_seconds: view?.eta_seconds ?? null }));
+          out.write(
+            frame('job.progress', {
+              id: fresh.id,
+              status: fresh.status,
+              stage: fresh.stage,
+              progress,
+              eta_seconds: view?.eta_seconds ?? null,
+            }),
+          );
         }
         if (closing) {
           out.write(`retry: ${RECONNECT_HINT_MS}\n\n`);
@@ -94,7 +102,9 @@ export class JobEventStream {
     if (job.eventSeq <= after) return seen;
     for (const event of await this.jobs.events(job.id, after)) {
       const whole = TERMINAL_EVENTS.includes(event.type) && event.seq === job.eventSeq;
-      const data = whole ? await this.views.one(job) : { id: job.id, type: event.type, at: event.createdAt.toISOString(), ...event.data };
+      const data = whole
+        ? await this.views.one(job)
+        : { id: job.id, type: event.type, at: event.createdAt.toISOString(), ...event.data };
       out.write(frame(event.type, data, event.seq));
       seen = event.seq;
     }
@@ -107,5 +117,7 @@ function frame(event: string, data: object, id?: number): string {
 }
 
 function stringHeaders(reply: FastifyReply): Record<string, string> {
-  return Object.fromEntries(Object.entries(reply.getHeaders()).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
+  return Object.fromEntries(
+    Object.entries(reply.getHeaders()).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
 }

@@ -50,6 +50,7 @@ export class Maintenance {
       table('ops_events', (limit) => rows.opsEvents(OPS_EVENT_DAYS, limit)),
       objects('outputs', (limit) => outputs.sweep(limit)),
       objects('uploads', (limit) => uploads.sweep(limit)),
+      table('staging', () => uploads.sweepStaging()),
       objects('deleted_jobs', (limit) => this.deletedJobs(limit)),
     ];
   }

@@ -14,15 +14,22 @@ export class AttemptsRepository {
   constructor(private readonly db: Database) {}
 
   async ofRun(jobId: string, run: number): Promise<AttemptRow[]> {
-    const rows = await queryRows(this.db, sql`SELECT * FROM attempt WHERE job_id = ${jobId} AND run = ${run} ORDER BY seq`);
+    const rows = await queryRows(
+      this.db,
+      sql`SELECT * FROM attempt WHERE job_id = ${jobId} AND run = ${run} ORDER BY seq`,
+    );
     return rows.map((row) => camelRow<AttemptRow>(row));
   }
 
   async ofJobs(jobIds: readonly string[], db: Tx = this.db): Promise<Map<string, AttemptRow[]>> {
     const byJob = new Map<string, AttemptRow[]>();
     if (jobIds.length === 0) return byJob;
-    const rows = await queryRows(db, sql`SELECT * FROM attempt WHERE job_id = ANY(${[...jobIds]}) ORDER BY job_id, run, seq`);
-    for (const row of rows.map((one) => camelRow<AttemptRow>(one))) byJob.set(row.jobId, [...(byJob.get(row.jobId) ?? []), row]);
+    const rows = await queryRows(
+      db,
+      sql`SELECT * FROM attempt WHERE job_id = ANY(${[...jobIds]}) ORDER BY job_id, run, seq`,
+    );
+    for (const row of rows.map((one) => camelRow<AttemptRow>(one)))
+      byJob.set(row.jobId, [...(byJob.get(row.jobId) ?? []), row]);
     return byJob;
   }
 
@@ -33,7 +40,10 @@ export class AttemptsRepository {
 
   /** How many attempts of the job may still be working, in any run. */
   async countOpen(db: Tx, jobId: string): Promise<number> {
-    const row = await queryRow<{ n: bigint }>(db, sql`SELECT count(*) AS n FROM attempt WHERE job_id = ${jobId} AND state = ANY(${OPEN})`);
+    const row = await queryRow<{ n: bigint }>(
+      db,
+      sql`SELECT count(*) AS n FROM attempt WHERE job_id = ${jobId} AND state = ANY(${OPEN})`,
+    );
     return Number(row?.n ?? 0);
   }
 
@@ -56,7 +66,12 @@ export class AttemptsRepository {
    * What a provider sold is always recorded. The claim that still holds the lease makes the attempt `running`; a claim that
    * lost it leaves the attempt alone and records the task as an orphan beside it.
    */
-  async saveTask(attempt: AttemptRow, leaseToken: string, taskId: JsonValue, slotMs: number): Promise<'running' | 'orphan'> {
+  async saveTask(
+    attempt: AttemptRow,
+    leaseToken: string,
+    taskId: JsonValue,
+    slotMs: number,
+  ): Promise<'running' | 'orphan'> {
     const changed = await execute(
       this.db,
       sql`UPDATE attempt SET state = 'running', task_id = ${JSON.stringify(taskId)}::jsonb, submitted_at = now(), wake_at = now(),
@@ -120,7 +135,12 @@ export class AttemptsRepository {
   async close(
     db: Tx,
     id: string,
-    end: { state: AttemptState; error?: AttemptError | null; artifacts?: Artifact[]; upstreamCostMicroUsd?: number | null },
+    end: {
+      state: AttemptState;
+      error?: AttemptError | null;
+      artifacts?: Artifact[];
+      upstreamCostMicroUsd?: number | null;
+    },
   ): Promise<boolean> {
     const changed = await execute(
       db,
@@ -135,15 +155,24 @@ export class AttemptsRepository {
 
   /** A succeeded attempt whose result link died runs again, so that the next poll brings a fresh one. */
   async reopen(db: Tx, id: string): Promise<void> {
-    await execute(db, sql`UPDATE attempt SET state = 'running', finished_at = NULL, wake_at = now(), fresh_links = fresh_links + 1 WHERE id = ${id} AND state = 'succeeded'`);
+    await execute(
+      db,
+      sql`UPDATE attempt SET state = 'running', finished_at = NULL, wake_at = now(), fresh_links = fresh_links + 1 WHERE id = ${id} AND state = 'succeeded'`,
+    );
   }
 
   async requestCancel(id: string): Promise<void> {
-    await execute(this.db, sql`UPDATE attempt SET cancel_requested_at = coalesce(cancel_requested_at, now()) WHERE id = ${id}`);
+    await execute(
+      this.db,
+      sql`UPDATE attempt SET cancel_requested_at = coalesce(cancel_requested_at, now()) WHERE id = ${id}`,
+    );
   }
 
   async wake(id: string, wakeAt: Date | null): Promise<void> {
-    await execute(this.db, sql`UPDATE attempt SET wake_at = ${wakeAt}::timestamptz WHERE id = ${id} AND state = ANY(${OPEN})`);
+    await execute(
+      this.db,
+      sql`UPDATE attempt SET wake_at = ${wakeAt}::timestamptz WHERE id = ${id} AND state = ANY(${OPEN})`,
+    );
   }
 
   /** On a job's end: what was only reserved is closed at once, the rest is due now so that it is canceled and reconciled. */
@@ -152,7 +181,9 @@ export class AttemptsRepository {
       tx,
       sql`UPDATE attempt SET state = 'canceled', finished_at = now(), wake_at = NULL, slot_until = NULL WHERE job_id = ${jobId} AND state = 'reserved'`,
     );
-    await execute(tx, sql`UPDATE attempt SET wake_at = least(coalesce(wake_at, now()), now()) WHERE job_id = ${jobId} AND state = ANY(${OPEN})`);
+    await execute(
+      tx,
+      sql`UPDATE attempt SET wake_at = least(coalesce(wake_at, now()), now()) WHERE job_id = ${jobId} AND state = ANY(${OPEN})`,
+    );
   }
 }
-

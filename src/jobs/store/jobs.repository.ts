@@ -28,7 +28,10 @@ export class JobsRepository {
 
   /** Another key's job, and a deleted one, does not exist. */
   async ofKey(keyId: string, id: string, db: Tx = this.db): Promise<JobRow | null> {
-    const row = await queryRow(db, sql`SELECT * FROM job WHERE id = ${id} AND key_id = ${keyId} AND deleted_at IS NULL`);
+    const row = await queryRow(
+      db,
+      sql`SELECT * FROM job WHERE id = ${id} AND key_id = ${keyId} AND deleted_at IS NULL`,
+    );
     return row && camelRow<JobRow>(row);
   }
 
@@ -72,7 +75,9 @@ export class JobsRepository {
   }
 
   /** What watchers compare to know that a job changed; one query for all of them. */
-  async marks(ids: readonly string[]): Promise<{ id: string; version: number; progress: number | null; status: string }[]> {
+  async marks(
+    ids: readonly string[],
+  ): Promise<{ id: string; version: number; progress: number | null; status: string }[]> {
     if (ids.length === 0) return [];
     return queryRows(this.db, sql`SELECT id, version, progress, status FROM job WHERE id = ANY(${[...ids]})`);
   }

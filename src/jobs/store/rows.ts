@@ -136,6 +136,9 @@ export interface EventRow {
 /** snake_case columns of a raw row as camelCase fields. */
 export function camelRow<T>(row: object): T {
   return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => [column.replace(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()), value as unknown]),
+    Object.entries(row).map(([column, value]) => [
+      column.replace(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()),
+      value as unknown,
+    ]),
   ) as T;
 }

@@ -82,7 +82,10 @@ export function jobView({ job, outputs, attempts, deliveries, queue, urls, now }
     input: inputView(job),
     outputs: job.status === 'succeeded' ? outputs : [],
     error: job.error,
-    cost: { held_micro_usd: Number(job.heldMicroUsd), charged_micro_usd: job.chargedMicroUsd === null ? null : Number(job.chargedMicroUsd) },
+    cost: {
+      held_micro_usd: Number(job.heldMicroUsd),
+      charged_micro_usd: job.chargedMicroUsd === null ? null : Number(job.chargedMicroUsd),
+    },
     warnings: job.warnings,
     attempts: attempts.map(attemptView),
     route: job.route,
@@ -94,7 +97,12 @@ export function jobView({ job, outputs, attempts, deliveries, queue, urls, now }
 }
 
 /** Seconds until the end, from what this model's runs took lately; null once it can't be told. */
-export function etaSeconds(job: JobRow, attempts: readonly AttemptRow[], startsInSeconds: number | null, now: Date): number | null {
+export function etaSeconds(
+  job: JobRow,
+  attempts: readonly AttemptRow[],
+  startsInSeconds: number | null,
+  now: Date,
+): number | null {
   if (isTerminal(job.status)) return null;
   const elapsed = (since: Date | null): number => (since ? Math.max(now.getTime() - since.getTime(), 0) / 1000 : 0);
   switch (job.stage) {
@@ -108,7 +116,8 @@ export function etaSeconds(job: JobRow, attempts: readonly AttemptRow[], startsI
       const running = elapsed(attempts.at(-1)?.submittedAt ?? null);
       const byTime = job.expectedSeconds - running;
       // Little progress says little: weigh it by how far the run is.
-      const byProgress = job.progress !== null && job.progress > 0.05 ? (running / job.progress) * (1 - job.progress) : byTime;
+      const byProgress =
+        job.progress !== null && job.progress > 0.05 ? (running / job.progress) * (1 - job.progress) : byTime;
       const weight = job.progress ?? 0;
       return Math.max(Math.ceil(byTime * (1 - weight) + byProgress * weight), 1);
     }

@@ -41,7 +41,9 @@ export class JobViews {
       jobs.map(async (job) =>
         jobView({
           job,
-          outputs: (outputs.get(job.id) ?? []).filter((output) => output.run === job.run).map((output) => this.outputs.view(output, now)),
+          outputs: (outputs.get(job.id) ?? [])
+            .filter((output) => output.run === job.run)
+            .map((output) => this.outputs.view(output, now)),
           attempts: attempts.get(job.id) ?? [],
           deliveries: deliveries.get(job.id) ?? [],
           queue: job.stage === 'waiting' && job.lane !== null ? await this.queue.of(job.lane, job.id) : null,
@@ -59,7 +61,9 @@ export class JobViews {
     const now = new Date();
     const view = jobView({
       job,
-      outputs: (outputs.get(job.id) ?? []).filter((output) => output.run === job.run).map((output) => this.outputs.viewForWebhook(output)),
+      outputs: (outputs.get(job.id) ?? [])
+        .filter((output) => output.run === job.run)
+        .map((output) => this.outputs.viewForWebhook(output)),
       attempts: attempts.get(job.id) ?? [],
       deliveries: [],
       queue: null,

@@ -65,7 +65,10 @@ export class PollStep {
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       if (error.kind === 'not_found') return this.missing(context, attempt, elapsedMs);
-      this.seen.logger.debug({ job_id: claim.job.id, kind: error.kind, err: error }, 'a poll brought nothing; it comes round again');
+      this.seen.logger.debug(
+        { job_id: claim.job.id, kind: error.kind, err: error },
+        'a poll brought nothing; it comes round again',
+      );
       await this.seen.health.coolDownIfRateLimited(attempt.route.id, error);
       return this.again(context, attempt, elapsedMs, error.kind === 'auth' ? AUTH_POLL_MS : error.detail.retryAfterMs);
     }

@@ -32,7 +32,12 @@ export class PrepareStep {
       }
       case 'ready': {
         const references = sql`"references" = ${JSON.stringify(result.references)}::jsonb`;
-        const moved = await this.jobs.move(this.db, { jobId: job.id, transition: 'prepared', claimToken: token, set: [references, sql`ready_at = now()`] });
+        const moved = await this.jobs.move(this.db, {
+          jobId: job.id,
+          transition: 'prepared',
+          claimToken: token,
+          set: [references, sql`ready_at = now()`],
+        });
         if (moved?.lane) this.admission.nudge(moved.lane);
         this.notifier.changed(job.id);
         return 'idle';

@@ -29,7 +29,12 @@ export class ProcessStep {
       if (signal.aborted) throw error;
       if (!(await this.storage.check())) return { delayMs: STORAGE_PAUSE_MS };
       if (!(error instanceof ObjectNotFound)) return { delayMs: RETRY_MS };
-      const gone = { code: 'result_lost', message: 'The stored result is gone from the object store.', param: null, retryable: true };
+      const gone = {
+        code: 'result_lost',
+        message: 'The stored result is gone from the object store.',
+        param: null,
+        retryable: true,
+      };
       await this.outcomes.end({ jobId: job.id, transition: 'failed', claimToken: token, error: gone });
       return 'idle';
     }

@@ -20,6 +20,16 @@ const STORAGE_PAUSE_MS = 3000;
 const GIVE_UP_AFTER_MS = 6 * 3_600_000;
 const MAX_FRESH_LINKS = 3;
 
+/** What a store tells others. */
+@Injectable()
+export class StoreSignals {
+  constructor(
+    readonly notifier: Notifier,
+    readonly ops: OpsEvents,
+    readonly storage: StorageHealth,
+  ) {}
+}
+
 /** `storing`: provider → object store, streamed. Keys carry the claim's token, and the output rows name the winner. */
 @Injectable()
 export class StoreStep {
@@ -41,12 +51,19 @@ export class StoreStep {
         const { adapter, ctx } = { adapter: this.calls.adapter(attempt), ctx: this.calls.context(attempt, signal) };
         const open = (offset: number) => adapter.openArtifact(artifact, attempt.taskId, ctx, offset);
         const where = { jobId: job.id, keyId: job.keyId, run: job.run, n, claimToken: token };
-        stored.push(await this.outputs.store({ ...where, artifact, open, signal, onBytes: () => reach('store.half', job.id) }));
+        stored.push(
+          await this.outputs.store({ ...where, artifact, open, signal, onBytes: () => reach('store.half', job.id) }),
+        );
       }
       await reach('store.stored', job.id);
       const moved = await this.db.transaction(async (tx) => {
         const won = await this.jobs.move(tx, { jobId: job.id, transition: 'stored', claimToken: token });
-        if (won) await this.outputs.record(tx, { jobId: job.id, keyId: job.keyId, run: job.run, retentionSeconds: job.retentionSeconds }, stored);
+        if (won)
+          await this.outputs.record(
+            tx,
+            { jobId: job.id, keyId: job.keyId, run: job.run, retentionSeconds: job.retentionSeconds },
+            stored,
+          );
         return won;
       });
       this.around.notifier.changed(job.id);
@@ -59,34 +76,89 @@ export class StoreStep {
 
   private async failed(claim: StepContext['claim'], attempt: AttemptRow, error: unknown): Promise<Next> {
     if (!(await this.around.storage.check())) return { delayMs: STORAGE_PAUSE_MS };
-    const kind = error instanceof ArtifactError ? error.kind : error instanceof ProviderError && error.kind === 'not_found' ? 'expired' : 'retry';
+    const kind =
+      error instanceof ArtifactError
+        ? error.kind
+        : error instanceof ProviderError && error.kind === 'not_found'
+          ? 'expired'
+          : 'retry';
     const sinceMs = claim.now.getTime() - (attempt.providerDoneAt ?? claim.now).getTime();
     const message = error instanceof Error ? error.message : String(error);
     switch (kind) {
       case 'expired':
         // A fresh poll of the task brings a fresh link, where the provider makes one.
         if (attempt.freshLinks < MAX_FRESH_LINKS) return this.askForFreshLink(claim, attempt);
-        return this.giveUp(claim, attempt, { code: 'result_expired', message: 'The provider made a result, but its link no longer works.', param: null, retryable: true }, message);
+        return this.giveUp(
+          claim,
+          attempt,
+          {
+            code: 'result_expired',
+            message: 'The provider made a result, but its link no longer works.',
+            param: null,
+            retryable: true,
+          },
+          message,
+        );
       case 'too_large':
-        return this.giveUp(claim, attempt, { code: 'result_too_large', message: 'The result is larger than this service stores.', param: null, retryable: false }, message);
+        return this.giveUp(
+          claim,
+          attempt,
+          {
+            code: 'result_too_large',
+            message: 'The result is larger than this service stores.',
+            param: null,
+            retryable: false,
+          },
+          message,
+        );
       case 'not_media':
-        return this.giveUp(claim, attempt, { code: 'invalid_result', message: 'The provider answered with something that is not media.', param: null, retryable: true }, message);
+        return this.giveUp(
+          claim,
+          attempt,
+          {
+            code: 'invalid_result',
+            message: 'The provider answered with something that is not media.',
+            param: null,
+            retryable: true,
+          },
+          message,
+        );
       case 'retry':
-        if (sinceMs < GIVE_UP_AFTER_MS) return { delayMs: submitBackoffMs(Math.min(1 + Math.floor(sinceMs / 5000), 6)) };
-        return this.giveUp(claim, attempt, { code: 'result_unreachable', message: 'The provider made a result, but it could not be downloaded.', param: null, retryable: true }, message);
+        if (sinceMs < GIVE_UP_AFTER_MS)
+          return { delayMs: submitBackoffMs(Math.min(1 + Math.floor(sinceMs / 5000), 6)) };
+        return this.giveUp(
+          claim,
+          attempt,
+          {
+            code: 'result_unreachable',
+            message: 'The provider made a result, but it could not be downloaded.',
+            param: null,
+            retryable: true,
+          },
+          message,
+        );
     }
   }
 
   private async askForFreshLink(claim: StepContext['claim'], attempt: AttemptRow): Promise<Next> {
     await this.db.transaction(async (tx) => {
-      const won = await this.jobs.move(tx, { jobId: claim.job.id, transition: 'link_expired', claimToken: claim.token });
+      const won = await this.jobs.move(tx, {
+        jobId: claim.job.id,
+        transition: 'link_expired',
+        claimToken: claim.token,
+      });
       if (won) await this.attempts.reopen(tx, attempt.id);
     });
     return { delayMs: 500 };
   }
 
   /** The upstream was paid and the client gets nothing: the platform bears it, and ops hear of it. */
-  private async giveUp(claim: StepContext['claim'], attempt: AttemptRow, error: JobError, detail: string): Promise<Next> {
+  private async giveUp(
+    claim: StepContext['claim'],
+    attempt: AttemptRow,
+    error: JobError,
+    detail: string,
+  ): Promise<Next> {
     await this.outcomes.end({ jobId: claim.job.id, transition: 'failed', claimToken: claim.token, error });
     await this.around.ops.tell({
       severity: 'critical',
@@ -96,14 +168,4 @@ export class StoreStep {
     });
     return 'idle';
   }
-}
-
-/** What a store tells others. */
-@Injectable()
-export class StoreSignals {
-  constructor(
-    readonly notifier: Notifier,
-    readonly ops: OpsEvents,
-    readonly storage: StorageHealth,
-  ) {}
 }

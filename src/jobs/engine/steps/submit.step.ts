@@ -19,6 +19,16 @@ import { msUntil } from '../step.js';
 const LEASE_GRACE_MS = 5000;
 const STORAGE_PAUSE_MS = 5000;
 
+/** What a submit tells others. */
+@Injectable()
+export class SubmitSignals {
+  constructor(
+    readonly notifier: Notifier,
+    readonly ops: OpsEvents,
+    readonly storage: StorageHealth,
+  ) {}
+}
+
 /**
  * `submitting`: the step that spends. Token, endpoint and lease are saved before the call; a task id is saved whatever became
  * of the job meanwhile; a request is sent again only where that can't buy twice.
@@ -42,7 +52,8 @@ export class SubmitStep {
       case 'reserved':
         return this.submit(context, attempt);
       case 'submitting':
-        if (attempt.leaseUntil && attempt.leaseUntil > claim.now) return { delayMs: msUntil(claim, attempt.leaseUntil) + 50 };
+        if (attempt.leaseUntil && attempt.leaseUntil > claim.now)
+          return { delayMs: msUntil(claim, attempt.leaseUntil) + 50 };
         return this.recover(context, attempt);
       case 'unknown':
         return this.reconcile(context, attempt);
@@ -67,17 +78,26 @@ export class SubmitStep {
     await reach('submit.leased', job.id);
     try {
       const task = this.taskOf(job, attempt);
-      const submitted = await this.calls.call(attempt, submitTimeoutMs, signal, (adapter, ctx) => adapter.submit(task, ctx));
+      const submitted = await this.calls.call(attempt, submitTimeoutMs, signal, (adapter, ctx) =>
+        adapter.submit(task, ctx),
+      );
       await reach('submit.answered', job.id);
       return await this.accepted(job, attempt, claim.token, submitted, slotMs);
     } catch (error) {
-      if (error instanceof ProviderError) return this.failures.onSubmit(claim, { ...attempt, tries: attempt.tries + 1 }, error);
+      if (error instanceof ProviderError)
+        return this.failures.onSubmit(claim, { ...attempt, tries: attempt.tries + 1 }, error);
       // The process is stopping, or the claim was lost: whether the provider took it is not known here.
       throw error;
     }
   }
 
-  private async accepted(job: JobRow, attempt: AttemptRow, claimToken: string, submitted: Submitted, slotMs: number): Promise<Next> {
+  private async accepted(
+    job: JobRow,
+    attempt: AttemptRow,
+    claimToken: string,
+    submitted: Submitted,
+    slotMs: number,
+  ): Promise<Next> {
     const saved = await this.attempts.saveTask(attempt, claimToken, submitted.taskId, slotMs);
     await reach('submit.saved', job.id);
     if (saved === 'orphan') {
@@ -117,7 +137,12 @@ export class SubmitStep {
   /** Asks the provider whether the token's task exists; absence proved after the lease allows another submit. */
   private async lookUp({ claim, signal }: StepContext, attempt: AttemptRow): Promise<Next> {
     try {
-      const taskId = await this.calls.call(attempt, 15_000, signal, async (adapter, ctx) => (await adapter.findByToken?.(attempt.token, ctx)) ?? null);
+      const taskId = await this.calls.call(
+        attempt,
+        15_000,
+        signal,
+        async (adapter, ctx) => (await adapter.findByToken?.(attempt.token, ctx)) ?? null,
+      );
       if (taskId !== null) await this.attempts.adopt(attempt.id, taskId);
       else await this.attempts.releaseLease(attempt.id, attempt.leaseToken);
       return 'now';
@@ -146,14 +171,3 @@ export class SubmitStep {
     };
   }
 }
-
-/** What a submit tells others. */
-@Injectable()
-export class SubmitSignals {
-  constructor(
-    readonly notifier: Notifier,
-    readonly ops: OpsEvents,
-    readonly storage: StorageHealth,
-  ) {}
-}
-

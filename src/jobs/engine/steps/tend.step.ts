@@ -44,7 +44,9 @@ export class TendStep {
     const leaseMs = (attempt.leaseUntil?.getTime() ?? 0) - claim.now.getTime();
     if (attempt.state === 'submitting' && leaseMs > 0) return leaseMs + 50;
     try {
-      return attempt.taskId === null ? await this.find(context, attempt) : await this.stop(context, attempt, attempt.taskId);
+      return attempt.taskId === null
+        ? await this.find(context, attempt)
+        : await this.stop(context, attempt, attempt.taskId);
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       return this.overdue(context, attempt) ? this.lose(attempt) : SLOW_POLL_MS;
@@ -55,7 +57,9 @@ export class TendStep {
   private async find({ claim, signal }: StepContext, attempt: AttemptRow): Promise<number | null> {
     const { can, findByToken } = this.calls.adapter(attempt);
     if (findByToken) {
-      const taskId = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (_adapter, ctx) => findByToken(attempt.token, ctx));
+      const taskId = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (_adapter, ctx) =>
+        findByToken(attempt.token, ctx),
+      );
       if (taskId === null) return this.close(attempt, { state: 'canceled' });
       await this.attempts.adopt(attempt.id, taskId);
       return 0;
@@ -65,23 +69,35 @@ export class TendStep {
     return ageMs < attempt.route.unknownTtlSeconds * 1000 ? SLOW_POLL_MS * 4 : this.lose(attempt);
   }
 
-  private async stop(context: StepContext, attempt: AttemptRow, taskId: NonNullable<AttemptRow['taskId']>): Promise<number | null> {
+  private async stop(
+    context: StepContext,
+    attempt: AttemptRow,
+    taskId: NonNullable<AttemptRow['taskId']>,
+  ): Promise<number | null> {
     const { signal } = context;
     if (attempt.cancelRequestedAt === null) {
       await this.attempts.requestCancel(attempt.id);
-      const answer = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, async (adapter, ctx) => adapter.cancel?.(taskId, ctx));
+      const answer = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, async (adapter, ctx) =>
+        adapter.cancel?.(taskId, ctx),
+      );
       if (answer === 'canceled') return this.close(attempt, { state: 'canceled' });
     }
     const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
     switch (state.state) {
       case 'succeeded':
-        return this.close(attempt, { state: 'succeeded', artifacts: state.artifacts, upstreamCostMicroUsd: state.upstreamCostMicroUsd ?? null });
+        return this.close(attempt, {
+          state: 'succeeded',
+          artifacts: state.artifacts,
+          upstreamCostMicroUsd: state.upstreamCostMicroUsd ?? null,
+        });
       case 'failed':
         return this.close(attempt, { state: 'failed', error: toAttemptError(state.error, state.error.kind) });
       case 'missing':
         return attempt.missing > 2 ? this.close(attempt, { state: 'canceled' }) : this.sawMissing(context, attempt);
       case 'pending':
-        return this.overdue(context, attempt) ? this.lose(attempt) : (state.pollAfterMs ?? Math.min(attempt.route.pollIntervalMs * 2, SLOW_POLL_MS));
+        return this.overdue(context, attempt)
+          ? this.lose(attempt)
+          : (state.pollAfterMs ?? Math.min(attempt.route.pollIntervalMs * 2, SLOW_POLL_MS));
     }
   }
 
@@ -93,7 +109,10 @@ export class TendStep {
 
   private overdue({ claim }: StepContext, attempt: AttemptRow): boolean {
     const startedAt = attempt.submittedAt ?? attempt.createdAt;
-    return claim.now.getTime() - startedAt.getTime() > Math.max(attempt.route.maxRunSeconds, attempt.route.unknownTtlSeconds) * 1000;
+    return (
+      claim.now.getTime() - startedAt.getTime() >
+      Math.max(attempt.route.maxRunSeconds, attempt.route.unknownTtlSeconds) * 1000
+    );
   }
 
   private async lose(attempt: AttemptRow): Promise<null> {
