@@ -1,3 +1,4 @@
+import { newId } from '../../src/common/ids.js';
 import { type Database, execute, queryRow, queryRows, sql } from '../../src/database/database.js';
 import type { AdminAttemptView, AdminJobView } from '../../src/jobs/admin/admin-job-view.js';
 import { Admission } from '../../src/jobs/admission/admission.js';
@@ -113,6 +114,25 @@ describe('on a live job', () => {
     await lane('pause');
     expect((await attemptsOf(job)).map(({ state }) => state)).toEqual(['failed', 'reserved']);
     await kiln.call('POST', `/v1/jobs/${job}/cancel`);
+  });
+
+  test('an orphan beside the attempt does not stop the next one', async () => {
+    const { job, attempt } = await unknownAttempt();
+    await execute(
+      db,
+      sql`INSERT INTO attempt (id, job_id, key_id, run, seq, lane, route, provider, model, endpoint, token, task_id, state)
+          SELECT ${newId('att')}, job_id, key_id, run, seq + 1, lane, route, provider, model, endpoint, token, '"t"', 'orphan' FROM attempt WHERE id = ${attempt}`,
+    );
+    await execute(
+      db,
+      sql`UPDATE attempt SET wake_at = now() + interval '1 hour' WHERE job_id = ${job} AND state = 'orphan'`,
+    );
+    await resolve(attempt, 'rejected');
+    await step(job);
+    await lane('resume');
+    await kiln.app.get(Admission).admit(LANE);
+    await lane('pause');
+    expect((await attemptsOf(job)).map(({ state }) => state)).toEqual(['failed', 'orphan', 'reserved']);
   });
 
   test('abandoned fails it and gives the hold back', async () => {

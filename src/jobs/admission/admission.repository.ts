@@ -168,7 +168,8 @@ export class AdmissionRepository {
             SELECT id, event_seq, ${eventType('admitted')}, jsonb_build_object('route', route ->> 'id') FROM moved
           ), attempt AS (
             INSERT INTO attempt (id, job_id, key_id, run, seq, lane, route, provider, model, credential, endpoint, token, state, slot_until, wake_at)
-            SELECT attempt_id, id, key_id, run, attempts, ${lane}, route, route ->> 'provider', route ->> 'model', route ->> 'credential', endpoint, token,
+            SELECT attempt_id, id, key_id, run, -- An orphan took a number too.
+              (SELECT coalesce(max(o.seq), 0) + 1 FROM attempt o WHERE o.job_id = moved.id AND o.run = moved.run), ${lane}, route, route ->> 'provider', route ->> 'model', route ->> 'credential', endpoint, token,
               'reserved', now() + interval '1 day', NULL FROM moved
           )
           SELECT id, tick, synchronous FROM moved`,
