@@ -4,6 +4,8 @@ import { type Page, pageArgs } from '../common/page.js';
 import { Database } from '../database/database.js';
 import type { AdminAudit } from '../database/generated/client.js';
 
+export type AuditRow = AdminAudit;
+
 export interface NewAuditEntry {
   id: string;
   /** `admin` or a key's id. */
@@ -34,7 +36,7 @@ export class AuditRepository {
     return (await this.db.adminAudit.count({ where: { id } })) > 0;
   }
 
-  async list(filter: AuditFilter, page: Page): Promise<AdminAudit[]> {
+  async list(filter: AuditFilter, page: Page): Promise<AuditRow[]> {
     const { id, orderBy, take } = pageArgs(page);
     return this.db.adminAudit.findMany({ where: { ...filter, id }, orderBy, take });
   }

@@ -3,6 +3,8 @@ import { type Page, pageArgs } from '../common/page.js';
 import { Database } from '../database/database.js';
 import type { OpsEvent } from '../database/generated/client.js';
 
+export type OpsEventRow = OpsEvent;
+
 export interface OpsEventFilter {
   severity?: string;
   type?: string;
@@ -17,7 +19,7 @@ export class EventsRepository {
     return (await this.db.opsEvent.count({ where: { id } })) > 0;
   }
 
-  async list(filter: OpsEventFilter, page: Page): Promise<OpsEvent[]> {
+  async list(filter: OpsEventFilter, page: Page): Promise<OpsEventRow[]> {
     const { id, orderBy, take } = pageArgs(page);
     return this.db.opsEvent.findMany({ where: { ...filter, id }, orderBy, take });
   }

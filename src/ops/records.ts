@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { assertCursor, type ListEnvelope, listEnvelope, pageFields } from '../common/page.js';
-import type { AdminAudit, OpsEvent } from '../database/generated/client.js';
-import { AuditRepository } from './audit.repository.js';
-import { EventsRepository } from './events.repository.js';
+import { type AuditRow, AuditRepository } from './audit.repository.js';
+import { EventsRepository, type OpsEventRow } from './events.repository.js';
 
 export const eventsQuery = z.strictObject({
   ...pageFields,
@@ -20,11 +19,11 @@ export const auditQuery = z.strictObject({
 });
 export type AuditQuery = z.output<typeof auditQuery>;
 
-type EventView = Pick<OpsEvent, 'id' | 'severity' | 'type' | 'message' | 'data'> & {
+type EventView = Pick<OpsEventRow, 'id' | 'severity' | 'type' | 'message' | 'data'> & {
   object: 'ops_event';
   created_at: string;
 };
-type AuditView = Pick<AdminAudit, 'id' | 'actor' | 'action' | 'target' | 'data'> & {
+type AuditView = Pick<AuditRow, 'id' | 'actor' | 'action' | 'target' | 'data'> & {
   object: 'admin_audit';
   created_at: string;
 };
