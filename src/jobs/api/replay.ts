@@ -66,7 +66,7 @@ export class JobReplay {
     await this.references.assertUsable(job.keyId, job.references);
     const routes = await this.requests.planAgain(
       job.model,
-      { input: job.input, operation: job.operation, references: job.references },
+      { input: job.input, operation: job.operation, references: job.references, providerOptions: job.providerOptions },
       job.routing,
       route,
     );

@@ -72,13 +72,16 @@ export class JobRequests {
   /** The chain for a replay, which ops or the owner may force onto one route. */
   async planAgain(
     modelId: string,
-    parsed: Pick<ParsedInput, 'input' | 'operation'> & { references: { role: ReferenceRole }[] },
+    parsed: Pick<ParsedInput, 'input' | 'operation'> & {
+      references: { role: ReferenceRole }[];
+      providerOptions: JsonObject;
+    },
     routing: RoutingOptions,
     forcedRoute?: string,
   ): Promise<Route[]> {
     const model = this.catalog.get(modelId);
     if (!model) throw notFound('model', modelId);
-    return this.plan(model, parsed, routing, {}, forcedRoute);
+    return this.plan(model, parsed, routing, parsed.providerOptions, forcedRoute);
   }
 
   private async plan(

@@ -102,15 +102,21 @@ export class PollStep {
       artifacts: state.artifacts,
       upstreamCostMicroUsd: state.upstreamCostMicroUsd ?? null,
     };
-    const moved = await this.db.transaction(async (tx) => {
-      const set =
-        state.warnings && state.warnings.length > 0
-          ? [sql`warnings = warnings || ${JSON.stringify(state.warnings)}::jsonb`]
-          : [];
-      const won = await this.jobs.move(tx, { jobId: job.id, transition: 'provider_succeeded', claimToken, set });
-      if (won) await this.attempts.close(tx, attempt.id, end);
-      return won;
-    });
+    const moved = await this.db
+      .transaction(async (tx) => {
+        const set =
+          state.warnings && state.warnings.length > 0
+            ? [sql`warnings = warnings || ${JSON.stringify(state.warnings)}::jsonb`]
+            : [];
+        const won = await this.jobs.move(tx, { jobId: job.id, transition: 'provider_succeeded', claimToken, set });
+        // An attempt that ops resolved meanwhile has no result to store: the job stays, and the next step asks for a slot.
+        if (won && !(await this.attempts.close(tx, attempt.id, end))) throw new AttemptGone();
+        return won;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof AttemptGone) return null;
+        throw error;
+      });
     if (!moved) {
       // Canceled while the poll was on its way: the work was bought all the same.
       await this.outcomes.closeAttempt(job.id, attempt.id, end);
@@ -172,3 +178,6 @@ function firstPollMs(job: JobRow, attempt: AttemptRow): number {
     attempt.route.pollIntervalMs * 2,
   );
 }
+
+/** Gives the transaction up. */
+class AttemptGone extends Error {}
