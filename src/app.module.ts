@@ -50,7 +50,10 @@ export class AppModule {
         QueueModule.forRoot(),
         EgressModule.forRootAsync({
           inject: [KilnConfig, Catalog],
-          useFactory: ({ egress }: KilnConfig, loaded: Catalog) => ({ configuredOrigins: () => loaded.configuredOrigins(), allow: egress.allow }),
+          useFactory: ({ egress }: KilnConfig, loaded: Catalog) => ({
+            configuredOrigins: () => loaded.configuredOrigins(),
+            allow: egress.allow,
+          }),
         }),
         MediaModule.forRootAsync({ inject: [KilnConfig], useFactory: mediaTools }),
         KeysModule,
@@ -58,7 +61,8 @@ export class AppModule {
           imports: [AssetsModule],
           inject: [Links],
           useFactory: (links: Links) => ({
-            link: (keyId, assetId, variant, expiresAt) => links.sign({ keyId, assetId, variant: variant as Variant, expiresAt }),
+            link: (keyId, assetId, variant, expiresAt) =>
+              links.sign({ keyId, assetId, variant: variant as Variant, expiresAt }),
           }),
         }),
         GatewayModule,
@@ -71,10 +75,15 @@ export class AppModule {
 }
 
 /** The binaries of 2018 that come with the packages are good for a look, not for strangers' files. */
-async function mediaTools({ media, embedded }: KilnConfig): Promise<Awaited<ReturnType<typeof findFfmpeg>> & { timeoutMs: number }> {
+async function mediaTools({
+  media,
+  embedded,
+}: KilnConfig): Promise<Awaited<ReturnType<typeof findFfmpeg>> & { timeoutMs: number }> {
   const found = await findFfmpeg(media);
   if (found.isOutdated && !embedded) {
-    throw new Error(`ffmpeg at ${found.ffmpegPath} is of ${found.year}; install a current one, or name it in FFMPEG_PATH.`);
+    throw new Error(
+      `ffmpeg at ${found.ffmpegPath} is of ${found.year}; install a current one, or name it in FFMPEG_PATH.`,
+    );
   }
   return { ...found, timeoutMs: MEDIA_TIMEOUT_MS };
 }

@@ -89,7 +89,7 @@ async function run(config: KilnConfig, logger: Logger, ground: Ground): Promise<
     return clean;
   }, logger);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
-  void ground.sandbox?.died.then((reason) => {
+  ground.sandbox?.onDeath((reason) => {
     logger.fatal({ reason }, 'the sandbox ended; stopping, so that a restart brings both back');
     process.exitCode = 1;
     stop('sandbox');
@@ -117,22 +117,24 @@ async function greet({ config, logger }: AppParts, keys: Keys): Promise<void> {
   );
 }
 
+async function stopAndExit(stop: () => Promise<boolean>, logger: Logger): Promise<never> {
+  let clean = false;
+  try {
+    clean = await stop();
+  } catch (error) {
+    logger.error({ err: error }, 'stopping failed');
+  }
+  await logger.flush();
+  return process.exit(clean ? process.exitCode : 1);
+}
+
 function stopOnce(stop: () => Promise<boolean>, logger: Logger): (why: string) => void {
   let stopping = false;
   return (why) => {
     if (stopping) return;
     stopping = true;
     logger.info({ why }, 'stopping');
-    stop()
-      .then(
-        (clean) => (clean ? undefined : (process.exitCode ??= 1)),
-        (error: unknown) => {
-          logger.error({ err: error }, 'stopping failed');
-          process.exitCode = 1;
-        },
-      )
-      .then(() => logger.flush())
-      .finally(() => process.exit());
+    void stopAndExit(stop, logger);
   };
 }
 

@@ -1,7 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { typeidUnboxed } from 'typeid-js';
 
-export type IdPrefix = 'job' | 'att' | 'upload' | 'out' | 'key' | 'evt' | 'whe' | 'whd' | 'req' | 'led' | 'ops' | 'aud' | 'rpb';
+export type IdPrefix =
+  | 'job'
+  | 'att'
+  | 'upload'
+  | 'out'
+  | 'key'
+  | 'evt'
+  | 'whe'
+  | 'whd'
+  | 'req'
+  | 'led'
+  | 'ops'
+  | 'aud'
+  | 'rpb';
 
 /** A time-ordered TypeID, e.g. `job_01h455vb4pex5vsknk084sn02q`. */
 export const newId = (prefix: IdPrefix): string => typeidUnboxed(prefix);

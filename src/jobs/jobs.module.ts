@@ -23,6 +23,7 @@ import { Credentials } from './engine/credentials.js';
 import { Deadlines } from './engine/deadlines.js';
 import { Doorbell } from './engine/doorbell.js';
 import { Engine, EngineReports } from './engine/engine.js';
+import { LostResults } from './engine/lost-results.js';
 import { Notifier } from './engine/notifier.js';
 import { AssetsOfJobs, JobSignals, Outcomes } from './engine/outcome.js';
 import { ProgressHub } from './engine/progress-hub.js';
@@ -69,6 +70,7 @@ const engine = [
   RerouterRepository,
   ProviderCalls,
   StorageHealth,
+  LostResults,
   ProgressHub,
   ProgressRepository,
   Reconciler,

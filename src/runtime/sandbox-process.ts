@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { childEnvironment } from '../config/child-environment.js';
 import { SANDBOX_KEY } from '../jobs/engine/credentials.js';
 
 const START_TIMEOUT_MS = 15_000;
@@ -9,8 +10,8 @@ const STOP_TIMEOUT_MS = 3000;
 
 export interface SandboxProcess {
   url: string;
-  /** Resolves with a reason when it ends without being asked to. */
-  died: Promise<string>;
+  /** Calls back with a reason when it ends without being asked to. */
+  onDeath(listener: (reason: string) => void): void;
   stop(): Promise<void>;
 }
 
@@ -41,9 +42,7 @@ async function spawnSandbox(
   const child = spawn(process.execPath, [options.entry], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: {
-      PATH: process.env['PATH'],
-      HOME: process.env['HOME'],
-      TMPDIR: process.env['TMPDIR'],
+      ...childEnvironment(),
       SANDBOX_HOST: '127.0.0.1',
       SANDBOX_PORT: String(port),
       SANDBOX_DATA_DIR: join(options.dataDir, 'sandbox'),
@@ -60,7 +59,9 @@ async function spawnSandbox(
   let stopping = false;
   return {
     url,
-    died: exited.then((reason) => (stopping ? new Promise<string>(() => undefined) : reason)),
+    onDeath(listener) {
+      child.once('exit', (code, signal) => stopping || listener(`exit ${code ?? signal}`));
+    },
     async stop() {
       stopping = true;
       child.kill('SIGTERM');

@@ -9,6 +9,7 @@ const folders: string[] = [];
 async function start(folder: string, env: Record<string, string> = {}) {
   const kiln = await startAll(folder, env);
   started.push(kiln);
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- a test names what it asked for
   const call = async <T = JobView>(
     method: string,
     path: string,

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, float, integer, option, property, record } from 'fast-check';
 import { pick, type WaitingJob, type WaitingKey } from './fair-queue.js';
 
 const job = (id: string, more: Partial<WaitingJob> = {}): WaitingJob => ({
@@ -56,17 +56,17 @@ test('failovers go first and low priority waits for slots that nobody wants', ()
 });
 
 test('never more than the free slots, never a job twice, the clock never runs back', () => {
-  const keys = fc.array(
-    fc.record({
-      n: fc.integer({ min: 0, max: 8 }),
-      tag: fc.float({ min: 0, max: 100, noNaN: true }),
-      weight: fc.integer({ min: 1, max: 9 }),
-      maxOpen: fc.option(fc.integer({ min: 0, max: 4 })),
+  const keys = array(
+    record({
+      n: integer({ min: 0, max: 8 }),
+      tag: float({ min: 0, max: 100, noNaN: true }),
+      weight: integer({ min: 1, max: 9 }),
+      maxOpen: option(integer({ min: 0, max: 4 })),
     }),
     { maxLength: 6 },
   );
-  fc.assert(
-    fc.property(fc.integer({ min: 0, max: 12 }), keys, (free, shapes) => {
+  assert(
+    property(integer({ min: 0, max: 12 }), keys, (free, shapes) => {
       const waiting = shapes.map((shape, i) =>
         key(`k${i}`, many(`k${i}-`, shape.n), { tag: shape.tag, weight: shape.weight, maxOpen: shape.maxOpen }),
       );

@@ -61,7 +61,7 @@ export const listJobsQuery = z.looseObject({
 });
 export type ListJobsQuery = z.infer<typeof listJobsQuery>;
 
-const LIST_FIELDS = [...Object.keys(listJobsQuery.shape)];
+const LIST_FIELDS = Object.keys(listJobsQuery.shape);
 const METADATA_FIELD = /^metadata\[(.{1,64})\]$/;
 
 /** `metadata[k]=v` of a query, and the names that are no filter at all. */

@@ -15,6 +15,8 @@ const SHAPING = [
 
 /** Runs with the same bucket take about the same time on one route. */
 export function timingBucket(operation: string, input: JsonObject): string {
-  const parts = SHAPING.flatMap((field) => (input[field] === undefined ? [] : [`${field}=${String(input[field])}`]));
+  const parts = SHAPING.flatMap((field) =>
+    input[field] === undefined ? [] : [`${field}=${JSON.stringify(input[field])}`],
+  );
   return [operation, ...parts].join('&').slice(0, 200);
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import type { JsonValue } from '../../common/json.js';
 import type { DedicatedConnection } from '../../database/connection.js';
 import { Database, queryRows, sql } from '../../database/database.js';
@@ -109,7 +109,7 @@ export class ProgressHub {
     this.open.set(endpoint, one);
     socket.on('message', (data, isBinary) => {
       // Binary frames are preview pictures.
-      if (!isBinary) this.onFrame(one, parser, String(data as Buffer));
+      if (!isBinary) this.onFrame(one, parser, (data as Buffer).toString('utf8'));
     });
     const gone = (): void => void this.close(endpoint);
     socket.once('close', gone);

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { delay } from '../../common/time.js';
 import { isTerminal } from '../domain/states.js';
 import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobRow } from '../store/rows.js';
@@ -19,13 +20,13 @@ export class JobWaiter {
     let latest = job;
     const until = Date.now() + seconds * 1000;
     let changed: () => void = () => undefined;
-    let closing = false;
+    const closing = new AbortController();
     const unwatch = this.hub.watch(job.id, (wake) => {
-      closing ||= wake === 'closing';
+      if (wake === 'closing') closing.abort();
       changed();
     });
     try {
-      while (!isTerminal(latest.status) && !closing && !signal.aborted && Date.now() < until) {
+      while (!isTerminal(latest.status) && !closing.signal.aborted && !signal.aborted && Date.now() < until) {
         const next = new Promise<void>((resolve) => (changed = resolve));
         // Read after the watch began, so that no change between the two is missed.
         latest = (await this.jobs.byId(job.id)) ?? latest;
@@ -38,16 +39,10 @@ export class JobWaiter {
     }
   }
 
-  private orTimeout(next: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.max(ms, 0));
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      signal.addEventListener('abort', done, { once: true });
-      void next.then(done);
-    });
+  private async orTimeout(next: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    const timeout = delay(Math.max(ms, 0), AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+    await Promise.race([next, timeout]);
+    woken.abort();
   }
 }

@@ -134,6 +134,7 @@ export interface EventRow {
 }
 
 /** snake_case columns of a raw row as camelCase fields. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the shape its SQL has
 export function camelRow<T>(row: object): T {
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => [

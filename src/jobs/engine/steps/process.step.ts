@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { ArtifactError } from '../../../assets/artifact-error.js';
 import { Outputs, type DerivedOutput } from '../../../assets/outputs.js';
 import { ObjectNotFound } from '../../../storage/object-store.js';
 import { reach } from '../fault-points.js';
+import { LostResults } from '../lost-results.js';
 import { Outcomes } from '../outcome.js';
 import { StorageHealth } from '../storage-health.js';
 import type { Next, StepContext } from '../step.js';
@@ -16,6 +18,7 @@ export class ProcessStep {
     private readonly outputs: Outputs,
     private readonly outcomes: Outcomes,
     private readonly storage: StorageHealth,
+    private readonly lost: LostResults,
   ) {}
 
   async run({ claim, signal }: StepContext): Promise<Next> {
@@ -28,15 +31,11 @@ export class ProcessStep {
     } catch (error) {
       if (signal.aborted) throw error;
       if (!(await this.storage.check())) return { delayMs: STORAGE_PAUSE_MS };
-      if (!(error instanceof ObjectNotFound)) return { delayMs: RETRY_MS };
-      const gone = {
-        code: 'result_lost',
-        message: 'The stored result is gone from the object store.',
-        param: null,
-        retryable: true,
-      };
-      await this.outcomes.end({ jobId: job.id, transition: 'failed', claimToken: token, error: gone });
-      return 'idle';
+      const attempt = claim.attempts.at(-1);
+      if (error instanceof ObjectNotFound) return this.lost.giveUp(claim, attempt, 'gone', error.message);
+      // It began like media, but nothing can read it: trying again brings the same.
+      if (error instanceof ArtifactError) return this.lost.giveUp(claim, attempt, 'not_media', error.message);
+      return { delayMs: RETRY_MS };
     }
     await reach('process.derived', job.id);
     await this.outcomes.end({

@@ -1,16 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { ArtifactError } from '../../../assets/artifact-error.js';
 import { Outputs, type StoredArtifact } from '../../../assets/outputs.js';
+import { messageOf } from '../../../common/errors.js';
+import { messageOf } from '../../../common/errors.js';
 import { Database } from '../../../database/database.js';
 import { ProviderError } from '../../../providers/contract.js';
 import { submitBackoffMs } from '../../../routing/backoff.js';
-import { OpsEvents } from '../../../telemetry/ops-events.js';
 import { AttemptsRepository } from '../../store/attempts.repository.js';
 import { JobsRepository } from '../../store/jobs.repository.js';
-import type { AttemptRow, JobError } from '../../store/rows.js';
+import type { AttemptRow } from '../../store/rows.js';
 import { reach } from '../fault-points.js';
+import { LostResults } from '../lost-results.js';
 import { Notifier } from '../notifier.js';
-import { Outcomes } from '../outcome.js';
 import { ProviderCalls } from '../provider-calls.js';
 import { StorageHealth } from '../storage-health.js';
 import type { Next, StepContext } from '../step.js';
@@ -25,10 +26,44 @@ const MAX_FRESH_LINKS = 3;
 export class StoreSignals {
   constructor(
     readonly notifier: Notifier,
-    readonly ops: OpsEvents,
     readonly storage: StorageHealth,
+    readonly lost: LostResults,
   ) {}
 }
+
+/** What a client is told when a result that was made can't be kept. */
+const GIVEN_UP: Readonly<Record<ArtifactError['kind'], JobError>> = {
+  expired: {
+    code: 'result_expired',
+    message: 'The provider made a result, but its link no longer works.',
+    param: null,
+    retryable: true,
+  },
+  too_large: {
+    code: 'result_too_large',
+    message: 'The result is larger than this service stores.',
+    param: null,
+    retryable: false,
+  },
+  not_media: {
+    code: 'invalid_result',
+    message: 'The provider answered with something that is not media.',
+    param: null,
+    retryable: true,
+  },
+  blocked: {
+    code: 'invalid_result',
+    message: "The provider's result link points to an address that is not allowed.",
+    param: null,
+    retryable: true,
+  },
+  retry: {
+    code: 'result_unreachable',
+    message: 'The provider made a result, but it could not be downloaded.',
+    param: null,
+    retryable: true,
+  },
+};
 
 /** `storing`: provider → object store, streamed. Keys carry the claim's token, and the output rows name the winner. */
 @Injectable()
@@ -39,7 +74,6 @@ export class StoreStep {
     private readonly attempts: AttemptsRepository,
     private readonly outputs: Outputs,
     private readonly calls: ProviderCalls,
-    private readonly outcomes: Outcomes,
     private readonly around: StoreSignals,
   ) {}
 
@@ -67,11 +101,18 @@ export class StoreStep {
         return won;
       });
       this.around.notifier.changed(job.id);
+      if (!moved) await this.discard(claim);
       return moved ? 'now' : 'idle';
     } catch (error) {
       if (signal.aborted) throw error;
+      await this.discard(claim);
       return this.failed(claim, attempt, error);
     }
+  }
+
+  /** What this claim stored before it failed or lost: no row will ever name it. */
+  private async discard({ job, token }: StepContext['claim']): Promise<void> {
+    await this.outputs.discard({ jobId: job.id, run: job.run, claimToken: token }).catch(() => undefined);
   }
 
   private async failed(claim: StepContext['claim'], attempt: AttemptRow, error: unknown): Promise<Next> {
@@ -82,62 +123,12 @@ export class StoreStep {
         : error instanceof ProviderError && error.kind === 'not_found'
           ? 'expired'
           : 'retry';
+    // A fresh poll of the task brings a fresh link, where the provider makes one.
+    if (kind === 'expired' && attempt.freshLinks < MAX_FRESH_LINKS) return this.askForFreshLink(claim, attempt);
     const sinceMs = claim.now.getTime() - (attempt.providerDoneAt ?? claim.now).getTime();
-    const message = error instanceof Error ? error.message : String(error);
-    switch (kind) {
-      case 'expired':
-        // A fresh poll of the task brings a fresh link, where the provider makes one.
-        if (attempt.freshLinks < MAX_FRESH_LINKS) return this.askForFreshLink(claim, attempt);
-        return this.giveUp(
-          claim,
-          attempt,
-          {
-            code: 'result_expired',
-            message: 'The provider made a result, but its link no longer works.',
-            param: null,
-            retryable: true,
-          },
-          message,
-        );
-      case 'too_large':
-        return this.giveUp(
-          claim,
-          attempt,
-          {
-            code: 'result_too_large',
-            message: 'The result is larger than this service stores.',
-            param: null,
-            retryable: false,
-          },
-          message,
-        );
-      case 'not_media':
-        return this.giveUp(
-          claim,
-          attempt,
-          {
-            code: 'invalid_result',
-            message: 'The provider answered with something that is not media.',
-            param: null,
-            retryable: true,
-          },
-          message,
-        );
-      case 'retry':
-        if (sinceMs < GIVE_UP_AFTER_MS)
-          return { delayMs: submitBackoffMs(Math.min(1 + Math.floor(sinceMs / 5000), 6)) };
-        return this.giveUp(
-          claim,
-          attempt,
-          {
-            code: 'result_unreachable',
-            message: 'The provider made a result, but it could not be downloaded.',
-            param: null,
-            retryable: true,
-          },
-          message,
-        );
-    }
+    if (kind === 'retry' && sinceMs < GIVE_UP_AFTER_MS)
+      return { delayMs: submitBackoffMs(Math.min(1 + Math.floor(sinceMs / 5000), 6)) };
+    return this.around.lost.giveUp(claim, attempt, kind === 'retry' ? 'unreachable' : kind, messageOf(error));
   }
 
   private async askForFreshLink(claim: StepContext['claim'], attempt: AttemptRow): Promise<Next> {
@@ -150,22 +141,5 @@ export class StoreStep {
       if (won) await this.attempts.reopen(tx, attempt.id);
     });
     return { delayMs: 500 };
-  }
-
-  /** The upstream was paid and the client gets nothing: the platform bears it, and ops hear of it. */
-  private async giveUp(
-    claim: StepContext['claim'],
-    attempt: AttemptRow,
-    error: JobError,
-    detail: string,
-  ): Promise<Next> {
-    await this.outcomes.end({ jobId: claim.job.id, transition: 'failed', claimToken: claim.token, error });
-    await this.around.ops.tell({
-      severity: 'critical',
-      type: 'result.lost',
-      message: `A bought result could not be stored (${error.code}): ${detail.slice(0, 300)}`,
-      data: { job_id: claim.job.id, attempt_id: attempt.id, route: attempt.route.id },
-    });
-    return 'idle';
   }
 }

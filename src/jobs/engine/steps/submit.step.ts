@@ -61,7 +61,11 @@ export class SubmitStep {
         // The worker died between the task id and the job's move.
         await this.moveToGenerating(context.claim.job, claim.token, []);
         return 'now';
-      default:
+      case 'succeeded':
+      case 'failed':
+      case 'canceled':
+      case 'lost':
+      case 'orphan':
         // Closed by ops or by the reconciliation of a canceled run: the job needs another slot.
         await this.failures.requeue(claim, attempt, { nextRoute: false, delayMs: 0 });
         return 'idle';

@@ -55,16 +55,19 @@ export class TendStep {
 
   /** A submit of unknown outcome. */
   private async find({ claim, signal }: StepContext, attempt: AttemptRow): Promise<number | null> {
-    const { can, findByToken } = this.calls.adapter(attempt);
-    if (findByToken) {
-      const taskId = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (_adapter, ctx) =>
-        findByToken(attempt.token, ctx),
+    const adapter = this.calls.adapter(attempt);
+    if (adapter.findByToken) {
+      const taskId = await this.calls.call(
+        attempt,
+        CALL_TIMEOUT_MS,
+        signal,
+        async (found, ctx) => (await found.findByToken?.(attempt.token, ctx)) ?? null,
       );
       if (taskId === null) return this.close(attempt, { state: 'canceled' });
       await this.attempts.adopt(attempt.id, taskId);
       return 0;
     }
-    if (can.synchronous) return this.close(attempt, { state: 'lost' });
+    if (adapter.can.synchronous) return this.close(attempt, { state: 'lost' });
     const ageMs = claim.now.getTime() - attempt.createdAt.getTime();
     return ageMs < attempt.route.unknownTtlSeconds * 1000 ? SLOW_POLL_MS * 4 : this.lose(attempt);
   }
