@@ -14,6 +14,11 @@ export interface AssetsOptions {
   maxOutputBytes: number;
   /** How long unused uploads are kept. */
   uploadRetentionSeconds: number;
+  /**
+   * URLs of references: until the answer begins, until its last byte has come, and before the second try (each further one
+   * waits three times as long).
+   */
+  urlFetch: { headersTimeoutMs: number; totalTimeoutMs: number; firstRetryMs: number };
   /** Private folders for decoding are made in here. */
   tempDir: string;
 }

@@ -21,7 +21,7 @@ import { UploadsController } from './uploads.controller.js';
 /** Two hours of sound or film; longer ones are no reference. */
 const MAX_DURATION_SECONDS = 2 * 3600;
 const MEDIA_TIMEOUT_MS = 120_000;
-const MAX_OUTPUT_BYTES = 8 * 1024 ** 3;
+const URL_FETCH = { headersTimeoutMs: 15_000, totalTimeoutMs: 240_000, firstRetryMs: 1000 };
 
 export function assetsOptions(config: KilnConfig, keyring: Keyring): AssetsOptions {
   const [current, ...former] = keyring.keys('links');
@@ -32,8 +32,9 @@ export function assetsOptions(config: KilnConfig, keyring: Keyring): AssetsOptio
     maxPixels: config.limits.maxPixels,
     maxDurationSeconds: MAX_DURATION_SECONDS,
     mediaTimeoutMs: MEDIA_TIMEOUT_MS,
-    maxOutputBytes: MAX_OUTPUT_BYTES,
+    maxOutputBytes: config.limits.maxOutputBytes,
     uploadRetentionSeconds: config.retention.uploadSeconds,
+    urlFetch: URL_FETCH,
     tempDir: join(config.dataDir, 'tmp'),
   };
 }

@@ -22,7 +22,7 @@ export async function multipartFile(request: FastifyRequest): Promise<MultipartF
       if (part.fieldname !== 'file')
         throw invalidRequest(`Unknown part '${part.fieldname}'; only 'file' is allowed.`, part.fieldname);
       if (part.type !== 'file') throw invalidRequest("'file' must be a file part, with a filename.", 'file');
-      return { stream: part.file, filename: part.filename.slice(0, 255) || null };
+      return { stream: part.file, filename: part.filename };
     }
   } catch (error) {
     if (error instanceof KilnError) throw error;

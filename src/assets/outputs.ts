@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { conflict } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import type { Tx } from '../database/database.js';
+import { EgressError } from '../egress/egress.js';
 import type { Media } from '../media/media.js';
 import { type Artifact, type ArtifactStream, type MediaKind, ProviderError } from '../providers/contract.js';
 import { ObjectNotFound, type ObjectStore } from '../storage/object-store.js';
@@ -153,6 +154,11 @@ export class Outputs {
     throw conflict('Another job that has not finished reads an output of this one.', 'output_in_use');
   }
 
+  /** Deletes what one claim stored for a run, when no row will name it. */
+  async discard({ jobId, run, claimToken }: Pick<StoreArtifact, 'jobId' | 'run' | 'claimToken'>): Promise<void> {
+    await deletePrefix(this.objects, `outputs/${jobId}/${run}/${claimToken}/`);
+  }
+
   /** Tombstone, objects by prefix, rows: may be repeated after a crash, and once more later for what late writers left. */
   async removeForJob(jobId: string): Promise<void> {
     await this.repository.tombstone(jobId);
@@ -205,12 +211,15 @@ async function* whole(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerato
   yield* rest;
 }
 
+const isBlocked = (error: unknown): boolean => error instanceof EgressError && error.reason === 'blocked';
+
 function asArtifactError(error: unknown): unknown {
   // A store wraps what its source threw.
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
     if (at instanceof ArtifactError) return at;
     if (at instanceof ProviderError) {
-      return at.kind === 'not_found' ? new ArtifactError('expired', at.message, { cause: at }) : at;
+      if (at.kind === 'not_found') return new ArtifactError('expired', at.message, { cause: at });
+      return isBlocked(at.cause) ? new ArtifactError('blocked', at.message, { cause: at }) : at;
     }
   }
   if (error instanceof ObjectNotFound) return new ArtifactError('retry', error.message, { cause: error });

@@ -1,18 +1,19 @@
 import { newId } from '../common/ids.js';
 import type { Database } from '../database/database.js';
-import { type Egress, EgressError } from '../egress/egress.js';
+import { type Egress, EgressError, type EgressReason } from '../egress/egress.js';
 import { UnusableMedia } from '../media/media.js';
 import type { ObjectStore } from '../storage/object-store.js';
 import type { AssetsOptions } from './assets-options.js';
 import { cappedStream } from './byte-streams.js';
+import { cleanFilename } from './filename.js';
 import type { ReferencesRepository } from './references.repository.js';
 import type { UploadDecision } from './upload-decision.js';
 import type { Rejection, UploadClaim, UploadRow, UploadsRepository } from './uploads.repository.js';
 
 const MAX_TRIES = 5;
-const RETRY_SECONDS = 3;
+const RETRY_FACTOR = 3;
+/** Above the total time of a fetch. */
 const LEASE_SECONDS = 300;
-const HEADERS_TIMEOUT_MS = 15_000;
 
 /**
  * Fetches the URLs of a job's references, once each: the first look makes an upload pinned to the job, later ones find it,
@@ -53,7 +54,7 @@ export class ReferenceFetch {
           keyId,
           status: 'awaiting',
           source: 'url',
-          filename: filenameOf(url),
+          filename: cleanFilename(URL.parse(url)?.pathname ?? ''),
           stagingKey: `staging/${id}`,
           bytes: null,
           declared: { param },
@@ -80,22 +81,29 @@ export class ReferenceFetch {
       if (isPeerTrouble && claim.row.claims >= MAX_TRIES) {
         return this.decision.reject(claim, {
           code: 'url_unreachable',
-          message: `The URL could not be read (${error.reason}).`,
+          message: `The URL could not be read: ${wordsFor(error)}.`,
         });
       }
       // Trouble of ours, or a stop of this process, says nothing about the URL.
-      await this.uploads.giveBack(claim, RETRY_SECONDS, isPeerTrouble && error.reason !== 'aborted');
+      await this.uploads.giveBack(claim, this.pauseSeconds(claim), isPeerTrouble && error.reason !== 'aborted');
       if (!isPeerTrouble) throw error;
     }
   }
 
+  private pauseSeconds({ row }: UploadClaim): number {
+    return (this.options.urlFetch.firstRetryMs / 1000) * RETRY_FACTOR ** (row.claims - 1);
+  }
+
   /** Null when the bytes are in staging, else why they never will be. Throws what may pass. */
-  private async download(stagingKey: string, url: string, signal: AbortSignal): Promise<Rejection | null> {
-    const { maxUploadBytes } = this.options;
+  private async download(stagingKey: string, url: string, stop: AbortSignal): Promise<Rejection | null> {
+    const { maxUploadBytes, urlFetch } = this.options;
+    // A host that sends a byte now and then would hold the worker for ever.
+    const late = AbortSignal.timeout(urlFetch.totalTimeoutMs);
+    const signal = AbortSignal.any([stop, late]);
     const tooLarge: Rejection = { code: 'too_large', message: `The file is larger than ${maxUploadBytes} bytes.` };
     try {
       const response = await this.egress.foreign(url, {
-        timeoutMs: HEADERS_TIMEOUT_MS,
+        timeoutMs: urlFetch.headersTimeoutMs,
         maxBytes: maxUploadBytes,
         signal,
       });
@@ -103,7 +111,7 @@ export class ReferenceFetch {
       if (status !== 200) {
         await response.discard();
         if (status === 408 || status === 425 || status === 429 || status >= 500) {
-          throw new EgressError('reset', `the URL answered ${status}`, true);
+          throw new BusyHost(status);
         }
         return { code: 'url_refused', message: `The URL answered with HTTP ${status}.` };
       }
@@ -116,6 +124,10 @@ export class ReferenceFetch {
       await this.store.put(stagingKey, response.body.pipe(capped), { contentType: 'application/octet-stream', signal });
       return null;
     } catch (error) {
+      if (late.aborted && !stop.aborted) {
+        const seconds = urlFetch.totalTimeoutMs / 1000;
+        return { code: 'url_unreachable', message: `The URL did not deliver the whole file within ${seconds} s.` };
+      }
       const cause = rootOf(error);
       if (cause instanceof UnusableMedia) return tooLarge;
       if (!(cause instanceof EgressError)) throw error;
@@ -128,15 +140,30 @@ export class ReferenceFetch {
   }
 }
 
+/** An answer that may be another one soon. */
+class BusyHost extends EgressError {
+  constructor(status: number) {
+    super('reset', `it answered with HTTP ${status}`, true);
+  }
+}
+
+const WORDS: Partial<Record<EgressReason, string>> = {
+  dns: 'its host name can not be looked up',
+  connect: 'its host does not take connections',
+  tls: 'its host has no valid certificate',
+  timeout: 'its host does not answer in time',
+};
+
+/** For the client, whose URL it is; an EgressError's own message is for operators. */
+function wordsFor(error: EgressError): string {
+  if (error instanceof BusyHost) return error.message;
+  return WORDS[error.reason] ?? 'the connection broke off';
+}
+
 /** The error that a store may have wrapped. */
 function rootOf(error: unknown): unknown {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
     if (at instanceof EgressError || at instanceof UnusableMedia) return at;
   }
   return error;
-}
-
-function filenameOf(url: string): string | null {
-  const last = URL.parse(url)?.pathname.split('/').at(-1) ?? '';
-  return last === '' ? null : last.slice(0, 200);
 }

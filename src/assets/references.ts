@@ -39,9 +39,14 @@ export class References {
    */
   async accept(keyId: string, refs: readonly ReferenceInput[]): Promise<StoredReference[]> {
     const accepted: StoredReference[] = [];
-    // In order, so that the first wrong field is the one named.
-    for (const ref of refs) accepted.push(await this.acceptOne(keyId, ref));
-    return accepted;
+    try {
+      // In order, so that the first wrong field is the one named.
+      for (const ref of refs) accepted.push(await this.acceptOne(keyId, ref));
+      return accepted;
+    } catch (error) {
+      await this.discard(keyId, refs, accepted);
+      throw error;
+    }
   }
 
   /** Before a replay. Throws 422 where an upload or output is gone, expired or rejected. */
@@ -101,6 +106,19 @@ export class References {
   /** What adapters take. */
   resolve(prepared: readonly PreparedReference[]): ResolvedReference[] {
     return prepared.map((reference) => this.sources.resolve(reference));
+  }
+
+  /** Of a request that is refused: what its data URIs had become. */
+  private async discard(
+    keyId: string,
+    refs: readonly ReferenceInput[],
+    accepted: readonly StoredReference[],
+  ): Promise<void> {
+    for (const [at, { source }] of accepted.entries()) {
+      if (refs[at]?.source.kind !== 'data' || source.kind !== 'upload') continue;
+      // What stays is unused, and the sweep takes it.
+      await this.uploads.remove({ id: keyId }, source.id).catch(() => undefined);
+    }
   }
 
   private async acceptOne(keyId: string, { role, index, param, source }: ReferenceInput): Promise<StoredReference> {

@@ -10,6 +10,7 @@ import type { ObjectStore, PresignedPut } from '../storage/object-store.js';
 import type { AssetsOptions } from './assets-options.js';
 import { cappedStream } from './byte-streams.js';
 import { deletePrefix } from './delete-prefix.js';
+import { cleanFilename } from './filename.js';
 import type { Links } from './links.js';
 import type { UploadDecision } from './upload-decision.js';
 import type { UploadSignals } from './upload-signals.js';
@@ -63,7 +64,7 @@ export class Uploads {
         keyId: key.id,
         status: 'pending',
         source: about.source,
-        filename: about.filename,
+        filename: cleanFilename(about.filename),
         stagingKey,
         bytes,
         sha256: hash.digest('hex'),
@@ -72,7 +73,8 @@ export class Uploads {
       });
     } catch (error) {
       await this.store.delete([stagingKey]).catch(() => undefined);
-      throw capped.errored instanceof KilnError ? capped.errored : error;
+      if (capped.errored instanceof KilnError) throw capped.errored;
+      throw capped.errored ? invalidRequest("'file' broke off before its end.", 'file') : error;
     }
     await this.ring(id);
     return this.existing(key.id, id);
@@ -86,7 +88,7 @@ export class Uploads {
     if (want.bytes > this.options.maxUploadBytes) throw tooLarge(this.options.maxUploadBytes, 'bytes');
     const id = newId('upload');
     const stagingKey = `staging/${id}`;
-    const { contentType, bytes, filename } = want;
+    const { contentType, bytes } = want;
     const expiresAt = new Date(Date.now() + PRESIGN_TTL_MS);
     const put = (await this.store.presignPut(stagingKey, {
       expiresSeconds: PRESIGN_TTL_MS / 1000,
@@ -108,7 +110,7 @@ export class Uploads {
       keyId: key.id,
       status: 'awaiting',
       source: 'presigned',
-      filename,
+      filename: cleanFilename(want.filename),
       stagingKey,
       bytes: null,
       declared: { content_type: contentType, bytes },

@@ -57,7 +57,7 @@ export class KilnConfig {
   readonly sandbox: { enabled: boolean; speed: number };
   readonly egress: { allow: readonly string[] };
   readonly log: { level: Output<'KILN_LOG_LEVEL'> };
-  readonly limits: { maxUploadBytes: number; maxPixels: number; minFreeBytes: number };
+  readonly limits: { maxUploadBytes: number; maxOutputBytes: number; maxPixels: number; minFreeBytes: number };
   readonly retention: { outputSeconds: number; uploadSeconds: number };
   readonly engine: { claimLeaseMs: number; unknownTtlSeconds: number };
   readonly shutdown: { drainDelayMs: number; drainTimeoutMs: number };
@@ -112,6 +112,7 @@ export class KilnConfig {
     this.log = { level: env.KILN_LOG_LEVEL };
     this.limits = {
       maxUploadBytes: env.KILN_MAX_UPLOAD_BYTES,
+      maxOutputBytes: env.KILN_MAX_OUTPUT_BYTES,
       maxPixels: env.KILN_MAX_PIXELS,
       minFreeBytes: env.KILN_MIN_FREE_BYTES,
     };

@@ -187,6 +187,12 @@ export const VARIABLES = define({
     fallback: String(2 * GIB),
     about: 'Longest upload or fetched reference.',
   },
+  KILN_MAX_OUTPUT_BYTES: {
+    ...whole(1024, 8 * GIB, 'bytes'),
+    group: 'Limits',
+    fallback: String(8 * GIB),
+    about: 'Largest result taken from a provider.',
+  },
   KILN_MAX_PIXELS: {
     ...whole(10_000, 1_000_000_000, 'pixels'),
     group: 'Limits',

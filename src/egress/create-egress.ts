@@ -15,7 +15,7 @@ export interface EgressConfig {
   allow: readonly string[];
   /** Plain http to public addresses. Default false. */
   allowHttp?: boolean;
-  /** Default: the system's resolver. */
+  /** Asked at each look-up. Default: the system's resolver. */
   resolve?: Resolve;
   /** Default 256. */
   maxConnectionsPerOrigin?: number;
@@ -121,7 +121,7 @@ export function createEgress(config: EgressConfig): Egress {
     allow: new Set(config.allow.map((entry) => entry.toLowerCase())),
     allowHttp: config.allowHttp ?? false,
   };
-  const resolve = config.resolve ?? systemResolve;
+  const resolve: Resolve = (hostname) => (config.resolve ?? systemResolve)(hostname);
   const connectTimeoutMs = config.connectTimeoutMs ?? 10_000;
   const connections = config.maxConnectionsPerOrigin ?? 256;
   // Agents of their own: neither environment proxies nor a global dispatcher set elsewhere reach them.

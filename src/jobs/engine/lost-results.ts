@@ -8,7 +8,7 @@ import type { Next } from './step.js';
 /** How a bought result can be lost, and what its client is told. */
 const SHOWN = {
   expired: ['result_expired', 'The provider made a result, but its link no longer works.', true],
-  blocked: ['result_blocked', 'The provider named its result by an address that may not be fetched.', true],
+  blocked: ['invalid_result', "The provider's result link points to an address that is not allowed.", true],
   too_large: ['result_too_large', 'The result is larger than this service stores.', false],
   not_media: ['invalid_result', 'The provider answered with something that is not media.', true],
   unreachable: ['result_unreachable', 'The provider made a result, but it could not be downloaded.', true],

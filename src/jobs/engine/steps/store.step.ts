@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { ArtifactError } from '../../../assets/artifact-error.js';
 import { Outputs, type StoredArtifact } from '../../../assets/outputs.js';
 import { messageOf } from '../../../common/errors.js';
-import { messageOf } from '../../../common/errors.js';
 import { Database } from '../../../database/database.js';
 import { ProviderError } from '../../../providers/contract.js';
 import { submitBackoffMs } from '../../../routing/backoff.js';
@@ -30,40 +29,6 @@ export class StoreSignals {
     readonly lost: LostResults,
   ) {}
 }
-
-/** What a client is told when a result that was made can't be kept. */
-const GIVEN_UP: Readonly<Record<ArtifactError['kind'], JobError>> = {
-  expired: {
-    code: 'result_expired',
-    message: 'The provider made a result, but its link no longer works.',
-    param: null,
-    retryable: true,
-  },
-  too_large: {
-    code: 'result_too_large',
-    message: 'The result is larger than this service stores.',
-    param: null,
-    retryable: false,
-  },
-  not_media: {
-    code: 'invalid_result',
-    message: 'The provider answered with something that is not media.',
-    param: null,
-    retryable: true,
-  },
-  blocked: {
-    code: 'invalid_result',
-    message: "The provider's result link points to an address that is not allowed.",
-    param: null,
-    retryable: true,
-  },
-  retry: {
-    code: 'result_unreachable',
-    message: 'The provider made a result, but it could not be downloaded.',
-    param: null,
-    retryable: true,
-  },
-};
 
 /** `storing`: provider → object store, streamed. Keys carry the claim's token, and the output rows name the winner. */
 @Injectable()
