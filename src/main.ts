@@ -9,13 +9,13 @@ import { messageOf } from './common/errors.js';
 import { ConfigError, type KilnConfig, loadConfig } from './config/config.js';
 import { publicUrlOf } from './config/public-url.js';
 import { openKeyring } from './config/secret.js';
+import { clockOffsetMs, clockProblem } from './database/clock.js';
 import { Database } from './database/database.js';
 import { DataFolderTaken } from './database/embedded/data-folder.js';
 import { migrate } from './database/migrations.js';
 import { ensureDeveloperKey } from './keys/developer-key.js';
 import { Keys } from './keys/keys.js';
 import { adapters } from './providers/registry.js';
-import { checkClock } from './runtime/clock.js';
 import { prepareGround, type Ground } from './runtime/ground.js';
 import { createHttpApp } from './runtime/http-app.js';
 import { drain, type Running } from './runtime/lifecycle.js';
@@ -62,7 +62,8 @@ async function run(config: KilnConfig, logger: Logger, ground: Ground): Promise<
     poolSize: config.database.poolSize,
     applicationName: `kiln ${config.role}`,
   });
-  await checkClock(database, logger);
+  const wrongClock = clockProblem(await clockOffsetMs(database));
+  if (wrongClock !== null) throw new Error(wrongClock);
 
   const parts: AppParts = {
     config,

@@ -4,6 +4,7 @@ import { ReplayBatches } from '../src/jobs/admin/replay-batches.js';
 import { ProgressHub } from '../src/jobs/engine/progress-hub.js';
 import { Reconciler } from '../src/jobs/engine/reconciler.js';
 import { Maintenance } from '../src/jobs/maintenance/maintenance.js';
+import { MachineWatch } from './machine-watch.js';
 import { Logger } from '../src/telemetry/logger.js';
 import { Webhooks } from '../src/webhooks/webhooks.js';
 
@@ -30,12 +31,14 @@ export class MaintenanceWorker {
     webhooks: Webhooks,
     batches: ReplayBatches,
     maintenance: Maintenance,
+    machine: MachineWatch,
     private readonly logger: Logger,
   ) {
     this.chores = [
       { name: 'uploads', everyMs: 5000, run: () => uploads.rering(BATCH) },
       { name: 'webhooks', everyMs: 5000, run: () => webhooks.overdue(BATCH) },
       { name: 'replays', everyMs: 2000, run: () => batches.runDue(this.stopping.signal) },
+      { name: 'clock', everyMs: 60_000, run: () => machine.checkClock() },
       { name: 'maintenance', everyMs: 60_000, run: () => maintenance.runDue() },
     ];
   }

@@ -4,6 +4,7 @@ import { JobsAdminModule } from '../src/jobs/admin/jobs-admin.module.js';
 import { JobsModule } from '../src/jobs/jobs.module.js';
 import { MaintenanceModule } from '../src/jobs/maintenance/maintenance.module.js';
 import { TickWorker, TransferWorker } from './jobs.worker.js';
+import { MachineWatch } from './machine-watch.js';
 import { MaintenanceWorker } from './maintenance.worker.js';
 import { MediaWorker } from './media.worker.js';
 import { WebhookWorker } from './webhooks.worker.js';
@@ -11,7 +12,7 @@ import { WebhookWorker } from './webhooks.worker.js';
 /** Every queue's worker, and the timers. */
 @Module({
   imports: [AssetsModule, JobsModule, JobsAdminModule, MaintenanceModule],
-  providers: [TickWorker, TransferWorker, MediaWorker, WebhookWorker, MaintenanceWorker],
+  providers: [TickWorker, TransferWorker, MediaWorker, WebhookWorker, MachineWatch, MaintenanceWorker],
 })
 export class WorkerModule {
   constructor(
