@@ -1,8 +1,5 @@
 import { type Database, queryRow, sql } from './database.js';
 
-const MAX_OFFSET_MS = 5000;
-const ALARM_MS = 1000;
-
 /**
  * Leases and deadlines are the database's, but the queue on PostgreSQL trusts its callers' clocks: a worker a minute ahead
  * takes live messages from others.
