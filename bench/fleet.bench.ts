@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { residentBytes } from './child.js';
+import type { Cleanup } from './cleanup.js';
+import { type Buckets, quantileBound, readHistogram, since, total } from './histogram.js';
+import { Kiln, MODEL, startSandbox } from './kiln.js';
+import { postMany } from './load.js';
+import { megabytes } from './numbers.js';
+import type { Finding } from './report.js';
+import { query, type Servers } from './servers.js';
+
+const LATENESS = 'kiln_tick_lateness_seconds';
+const AIM_SECONDS = 2;
+const AIM_BYTES = 400e6;
+const CLIENTS = 16;
+const SUBMIT_TIMEOUT_MS = 300_000;
+
+/** One worker and 10,000 generations that never end, polled at the provider's usual pace. */
+export async function fleetBench(servers: Servers, cleanup: Cleanup, quick: boolean): Promise<Finding[]> {
+  const [jobs, settleSeconds, watchSeconds] = quick ? [1000, 0, 20] : [10_000, 30, 60];
+  const databaseUrl = await servers.database();
+  const redisUrl = await servers.redis('Redis');
+  const sandboxUrl = await startSandbox(await servers.folder('fleet-sandbox'), cleanup);
+  const kiln = new Kiln({ databaseUrl, redisUrl, dataDir: await servers.folder('fleet'), sandboxUrl }, cleanup);
+  const api = await kiln.start('api');
+  const worker = await kiln.start('worker');
+  const lateness = async (): Promise<Buckets> =>
+    readHistogram(await (await fetch(worker.metricsUrl)).text(), LATENESS, { stage: 'generating' });
+
+  const atStart = await lateness();
+  const startedAt = performance.now();
+  const target = {
+    url: api.url,
+    path: '/v1/jobs',
+    headers: { authorization: `Bearer ${await kiln.newKey()}` },
+    body: JSON.stringify({ model: MODEL, input: { prompt: '[[sandbox:never]] a lighthouse in a storm' } }),
+  };
+  await postMany(target, CLIENTS, jobs);
+  await api.stop();
+  await untilRunning(databaseUrl, jobs);
+  const rampSeconds = (performance.now() - startedAt) / 1000;
+  const whenAllRun = await lateness();
+
+  await sleep(settleSeconds * 1000);
+  const before = await lateness();
+  await sleep(watchSeconds * 1000);
+  const steady = since(before, await lateness());
+  const memory = await residentBytes(worker.pid);
+  const [rung] = await query<{ n: string }>(databaseUrl, 'SELECT count(*) AS n FROM job WHERE ring > 1');
+  await worker.stop();
+
+  const polls = (buckets: Buckets, seconds: number): string => `${(total(buckets) / seconds).toFixed(0)} polls/s`;
+  const ramp = since(atStart, whenAllRun);
+  const lateFor = (what: string, buckets: Buckets, baseline: string, isAim: boolean): Finding => ({
+    bench: 'fleet',
+    what: `poll lateness p99, ${what}`,
+    measured: `≤ ${quantileBound(buckets, 0.99)} s`,
+    baseline,
+    ratio: quantileBound(buckets, 0.99) / AIM_SECONDS,
+    aim: isAim ? `≤ ${AIM_SECONDS} s` : '',
+    met: isAim ? quantileBound(buckets, 0.99) <= AIM_SECONDS : null,
+  });
+  return [
+    lateFor(`${jobs} running`, steady, polls(steady, watchSeconds), true),
+    lateFor(`while ${jobs} are submitted`, ramp, `${(jobs / rampSeconds).toFixed(0)} submits/s`, false),
+    {
+      bench: 'fleet',
+      what: 'polls found late by the reconciler (≥ 10 s)',
+      measured: rung?.n ?? '?',
+      baseline: `${jobs} jobs`,
+      ratio: Number(rung?.n) / jobs,
+      aim: '0',
+      met: rung?.n === '0',
+    },
+    {
+      bench: 'fleet',
+      what: `worker RSS, peak, ${jobs} running`,
+      measured: memory === null ? 'unknown here' : megabytes(memory.peak),
+      baseline: `at the end ${memory === null ? '?' : megabytes(memory.now)}`,
+      ratio: memory === null ? null : memory.peak / AIM_BYTES,
+      aim: `≤ ${megabytes(AIM_BYTES)}`,
+      met: memory === null ? null : memory.peak <= AIM_BYTES,
+    },
+  ];
+}
+
+async function untilRunning(databaseUrl: string, jobs: number): Promise<void> {
+  for (const until = Date.now() + SUBMIT_TIMEOUT_MS; Date.now() < until; await sleep(500)) {
+    const [row] = await query<{ n: string }>(databaseUrl, "SELECT count(*) AS n FROM job WHERE stage = 'generating'");
+    if (Number(row?.n) === jobs) return;
+  }
+  throw new Error(`not all of ${jobs} jobs were submitted in ${SUBMIT_TIMEOUT_MS} ms`);
+}

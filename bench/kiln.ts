@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Child, freePort, startChild } from './child.js';
+import type { Cleanup } from './cleanup.js';
+
+const DIST = join(import.meta.dirname, '..');
+const KILN = join(DIST, 'src', 'main.js');
+const SANDBOX = join(DIST, 'sandbox', 'main.js');
+export const FLOOR = join(DIST, 'bench', 'floor.js');
+
+export const SANDBOX_KEY = 'sandbox';
+/** The alias that runs on the sandbox through the lane LANE, which is wider than any bench needs. */
+export const MODEL = 'veo-3.1-fast';
+const LANE = 'bench';
+const LANE_CAPACITY = 100_000;
+
+export interface Installation {
+  databaseUrl: string;
+  /** Null: queues in PostgreSQL. */
+  redisUrl: string | null;
+  dataDir: string;
+  /** Base URL of the emulated providers; null where nothing is to be submitted. */
+  sandboxUrl: string | null;
+}
+
+export interface KilnProcess extends Child {
+  url: string;
+  /** Prometheus text of this process. */
+  metricsUrl: string;
+}
+
+/** Several processes of one installation share its secrets and its environment, as replicas do. */
+export class Kiln {
+  private readonly adminKey = `sk-${randomBytes(24).toString('base64url')}`;
+  private readonly secret = randomBytes(48).toString('base64');
+  private api: KilnProcess | null = null;
+
+  constructor(
+    private readonly at: Installation,
+    private readonly cleanup: Cleanup,
+  ) {}
+
+  /** Starts one process as production runs it: `dist/src/main.js` with servers named by the environment. */
+  async start(role: 'api' | 'worker' | 'all', env: Record<string, string> = {}): Promise<KilnProcess> {
+    const [port, metricsPort] = [await freePort(), await freePort()];
+    const url = `http://127.0.0.1:${port}`;
+    const child = await startChild(
+      {
+        command: process.execPath,
+        args: [...process.execArgv, KILN, role],
+        env: { ...(await this.environment()), PORT: String(port), METRICS_PORT: String(metricsPort), ...env },
+        isReady: (line) => line.includes('"msg":"ready"'),
+      },
+      this.cleanup,
+    );
+    const started = { ...child, url, metricsUrl: `http://127.0.0.1:${metricsPort}/metrics` };
+    if (role !== 'worker') this.api = started;
+    return started;
+  }
+
+  /** Asks the API as its administrator. */
+  async admin<T = Record<string, unknown>>(method: string, path: string, body: unknown = {}): Promise<T> {
+    if (!this.api) throw new Error('no API was started');
+    const response = await fetch(this.api.url + path, {
+      method,
+      headers: { authorization: `Bearer ${this.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  /** The secret of a new API key without limits. */
+  async newKey(): Promise<string> {
+    const { key } = await this.admin<{ key: string }>('POST', '/admin/keys', { name: 'bench' });
+    return key;
+  }
+
+  private async environment(): Promise<Record<string, string>> {
+    const { databaseUrl, redisUrl, dataDir, sandboxUrl } = this.at;
+    const catalog = join(dataDir, 'bench-catalog.yaml');
+    await writeFile(catalog, JSON.stringify(OVERLAY));
+    return {
+      HOST: '127.0.0.1',
+      DATABASE_URL: databaseUrl,
+      ...(redisUrl === null ? {} : { REDIS_URL: redisUrl }),
+      KILN_DATA_DIR: dataDir,
+      KILN_STORAGE: 'file',
+      KILN_SECRET: this.secret,
+      KILN_PUBLIC_URL: 'http://127.0.0.1:1',
+      KILN_ADMIN_KEY: this.adminKey,
+      KILN_CATALOG: catalog,
+      KILN_DRAIN_DELAY_MS: '0',
+      KILN_DRAIN_TIMEOUT_MS: '3000',
+      KILN_CREDENTIAL_GEMINI: `api_key:${SANDBOX_KEY}`,
+      KILN_ENDPOINTS_GEMINI: `${sandboxUrl ?? 'http://127.0.0.1:1'}/gemini/v1beta`,
+      KILN_ENDPOINTS_COMFYUI: 'http://127.0.0.1:1/comfyui/0,http://127.0.0.1:1/comfyui/1',
+    };
+  }
+}
+
+const OVERLAY = {
+  lanes: { [LANE]: { capacity: LANE_CAPACITY } },
+  models: { [MODEL]: { routes: { vertex: null, gemini: { lane: LANE, retires_on: null } } } },
+};
+
+/** The emulated providers in a process of their own, at the pace of real ones. */
+export async function startSandbox(dataDir: string, cleanup: Cleanup): Promise<string> {
+  const child = await startChild(
+    {
+      command: process.execPath,
+      args: [SANDBOX],
+      env: { SANDBOX_HOST: '127.0.0.1', SANDBOX_PORT: '0', SANDBOX_DATA_DIR: dataDir, SANDBOX_KEY },
+      isReady: (line) => line.startsWith('{"url"'),
+    },
+    cleanup,
+  );
+  return (JSON.parse(child.readyLine) as { url: string }).url;
+}

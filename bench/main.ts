@@ -1,0 +1,59 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { Cleanup } from './cleanup.js';
+import { createBench } from './create.bench.js';
+import { fleetBench } from './fleet.bench.js';
+import { type Finding, table } from './report.js';
+import { type Servers, startServers } from './servers.js';
+import { storeBench } from './store.bench.js';
+import { submitBench } from './submit.bench.js';
+
+type Bench = (servers: Servers, cleanup: Cleanup, quick: boolean) => Promise<Finding[]>;
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  create: createBench,
+  submit: submitBench,
+  fleet: fleetBench,
+  store: storeBench,
+};
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+function chosen(args: readonly string[]): { names: string[]; quick: boolean } {
+  const names = args.filter((arg) => arg !== '--quick');
+  const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
+  if (unknown !== undefined) {
+    throw new Error(`unknown bench '${unknown}'; allowed are ${Object.keys(BENCHES).join(', ')} and --quick`);
+  }
+  return { names: names.length > 0 ? names : Object.keys(BENCHES), quick: args.includes('--quick') };
+}
+
+/** Runs the benches and prints their table. A missed aim is a finding; only what broke makes the exit code 1. */
+async function main(): Promise<void> {
+  const { names, quick } = chosen(process.argv.slice(2));
+  const cleanup = new Cleanup();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void cleanup.run().finally(() => process.exit(1)));
+  }
+  try {
+    const servers = await startServers(cleanup);
+    const findings: Finding[] = [];
+    for (const name of names) {
+      say(`· ${name} …`);
+      const started = performance.now();
+      findings.push(...((await BENCHES[name]?.(servers, cleanup, quick)) ?? []));
+      say(`· ${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
+    }
+    const machine = `${availableParallelism()} cores, ${(totalmem() / 1e9).toFixed(0)} GB, Node ${process.versions.node}, ${process.platform}`;
+    process.stdout.write(`\n${machine}${quick ? ', --quick' : ''}\n\n${table(findings)}\n`);
+  } finally {
+    await cleanup.run();
+  }
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    process.exit(1);
+  },
+);
