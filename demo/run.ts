@@ -78,8 +78,9 @@ async function watch(api: KilnApi, job: Job): Promise<{ done: Job; stages: Stage
   timeline.begin(job.stage ?? 'waiting', job.created_at);
   try {
     for await (const event of followJob(api, job.id)) {
-      bar.update(event);
       timeline.add(event);
+      // Moves carry no ETA; the longest stage should have one.
+      bar.update(event.type === 'job.generating' ? { type: event.type, data: await api.job(job.id) } : event);
     }
   } finally {
     bar.end();

@@ -11,6 +11,8 @@ const STOP_TIMEOUT_MS = 20_000;
 const TAIL_LINES = 15;
 /** Less than a small result needs is no ground to stop a demo. */
 const MIN_FREE_BYTES = 256 * 1024 * 1024;
+/** The sandbox takes as long as a provider would at 1; a demo is not about waiting. */
+const SANDBOX_SPEED = '0.2';
 
 /** Kiln running as a child process. */
 export interface Service {
@@ -38,13 +40,14 @@ export async function startService(options: {
   allow: string;
   signal: AbortSignal;
 }): Promise<Service> {
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  await mkdir(options.dataDir, { recursive: true });
   const logFile = join(options.dataDir, 'demo.log');
   const log = createWriteStream(logFile, { mode: 0o600 });
   const child = spawn(process.execPath, ['--enable-source-maps', ENTRY], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
+      KILN_SANDBOX_SPEED: SANDBOX_SPEED,
       ...withoutKiln(process.env),
       PORT: '0',
       KILN_DATA_DIR: options.dataDir,
