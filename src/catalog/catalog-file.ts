@@ -103,6 +103,7 @@ const route = z.strictObject({
   max_run_seconds: seconds(86_400),
   submit_timeout_ms: z.int().min(1000).max(600_000).default(60_000),
   poll_interval_ms: z.int().min(100).max(600_000).default(5000),
+  polls_per_second: z.number().positive().max(10_000).nullable().default(null),
   expected_seconds: seconds(86_400),
   unknown_ttl_seconds: seconds(30 * 86_400).default(86_400),
   /** Where the sandbox serves this wire; without it the sandbox does not stand in. */

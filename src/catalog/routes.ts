@@ -97,6 +97,7 @@ export function routeOf(
     maxRunSeconds: file.max_run_seconds,
     submitTimeoutMs: file.submit_timeout_ms,
     pollIntervalMs: pace.poll_interval_ms,
+    pollsPerSecond: file.polls_per_second,
     expectedSeconds: pace.expected_seconds,
     unknownTtlSeconds: file.unknown_ttl_seconds,
   };

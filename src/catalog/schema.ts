@@ -33,6 +33,8 @@ export interface Route {
   submitTimeoutMs: number;
   /** Usual gap between polls. */
   pollIntervalMs: number;
+  /** Most polls of one worker over all jobs of the route; null where the provider sets no limit. */
+  pollsPerSecond: number | null;
   /** What a run takes, until it has been measured. */
   expectedSeconds: number;
   /** How long an attempt whose submit may have been bought is looked for. */
