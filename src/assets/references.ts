@@ -128,11 +128,11 @@ export class References {
         await this.sources.assertFetchable(source.url, param);
         return { ...ref, source };
       case 'upload':
-        assertUploadUsable(await this.uploads.get({ id: keyId }, source.id), role, param);
+        assertUploadUsable(await this.owned(keyId, source.id, param), role, param);
         return { ...ref, source };
       case 'output': {
         const row = await this.outputs.find(keyId, source.jobId, source.output);
-        if (row === null) throw notFound(`output ${source.output} of job`, source.jobId);
+        if (row === null) throw renamed(notFound(`output ${source.output} of job`, source.jobId), param);
         assertOutputUsable(row, role, param);
         return { ...ref, source: { ...source, outputId: row.id } };
       }
@@ -151,6 +151,12 @@ export class References {
         };
       }
     }
+  }
+
+  private async owned(keyId: string, uploadId: string, param: string): Promise<UploadRow> {
+    return this.uploads.get({ id: keyId }, uploadId).catch((error: unknown) => {
+      throw error instanceof KilnError ? renamed(error, param) : error;
+    });
   }
 
   private async prepareOne(
