@@ -92,6 +92,8 @@ export class AdmissionRepository {
             FROM keys WHERE keys.key_id IS NOT NULL
           ), closed AS (
             SELECT id FROM route_state WHERE state <> 'open' OR cooldown_until > now()
+          ), cooled AS (
+            SELECT id FROM endpoint_state WHERE cooldown_until > now()
           )
           SELECT k.key_id AS "keyId", coalesce(lk.tag, 0) AS tag, a.weight, a.max_concurrent_jobs AS "maxOpen",
             j.id, j.expected_seconds AS "expectedSeconds", j.priority, j.failover, j.plan -> j.plan_index AS route
@@ -100,7 +102,8 @@ export class AdmissionRepository {
           LEFT JOIN lane_key lk ON lk.lane = ${lane} AND lk.key_id = k.key_id
           CROSS JOIN LATERAL (
             SELECT * FROM job WHERE stage = 'waiting' AND lane = ${lane} AND key_id = k.key_id AND ready_at <= now()
-              AND plan -> plan_index ->> 'id' NOT IN (SELECT id FROM closed)
+              AND plan -> plan_index ->> 'id' NOT IN (SELECT id FROM closed) AND quarantined_at IS NULL
+              AND EXISTS (SELECT 1 FROM jsonb_array_elements_text(plan -> plan_index -> 'endpoints') AS e WHERE e NOT IN (SELECT id FROM cooled))
             ORDER BY failover DESC, priority DESC, queued_at, id LIMIT ${limit}::int
           ) j
           ORDER BY k.key_id, j.failover DESC, j.priority DESC, j.queued_at, j.id`,
@@ -131,6 +134,12 @@ export class AdmissionRepository {
     return { keys: [...keys.values()], jobs };
   }
 
+  /** Instances that are not well: they get no new work. */
+  async cooledEndpoints(tx: Tx): Promise<Set<string>> {
+    const rows = await queryRows<{ id: string }>(tx, sql`SELECT id FROM endpoint_state WHERE cooldown_until > now()`);
+    return new Set(rows.map((row) => row.id));
+  }
+
   /** Open attempts of keys with a limit. Locks those keys in id order, or two lanes could each give one key its last slot. */
   async openOfCappedKeys(tx: Tx, keyIds: readonly string[]): Promise<Map<string, number>> {
     if (keyIds.length === 0) return new Map();
@@ -150,17 +159,19 @@ export class AdmissionRepository {
   ): Promise<Admitted[]> {
     const values = picked.map(
       ({ job, endpoint, synchronous }) =>
-        sql`(${job.id}, ${newId('att')}, ${randomUUID()}, ${endpoint}, ${synchronous}::boolean)`,
+        sql`(${job.id}, ${newId('att')}, ${randomUUID()}, ${job.route.id}, ${endpoint}, ${synchronous}::boolean)`,
     );
     return queryRows<Admitted>(
       tx,
-      sql`WITH picked (job_id, attempt_id, token, endpoint, synchronous) AS (VALUES ${sqlJoin(values)}),
+      sql`WITH picked (job_id, attempt_id, token, route_id, endpoint, synchronous) AS (VALUES ${sqlJoin(values)}),
           moved AS (
             UPDATE job SET status = 'running', stage = 'submitting', started_at = coalesce(started_at, now()), attempts = attempts + 1,
               failover = false, wake_at = now(), ring = ring + 1, tick = tick + 1, version = version + 1, event_seq = event_seq + 1, updated_at = now(),
               route = jsonb_build_object('id', plan -> plan_index ->> 'id', 'provider', plan -> plan_index ->> 'provider', 'model', plan -> plan_index ->> 'model',
                 'bridged', coalesce(plan -> plan_index -> 'bridge', 'false'::jsonb), 'substituted', coalesce(plan -> plan_index -> 'substitute', 'false'::jsonb))
             FROM picked WHERE job.id = picked.job_id AND job.stage = 'waiting' AND job.lane = ${lane} AND job.status IN ('queued', 'running')
+              -- The endpoint was chosen for this route: the job may have been moved to another meanwhile.
+              AND job.plan -> job.plan_index ->> 'id' = picked.route_id AND job.quarantined_at IS NULL
             RETURNING job.id, job.key_id, job.run, job.attempts, job.plan -> job.plan_index AS route, job.tick, job.event_seq,
               picked.attempt_id, picked.token, picked.endpoint, picked.synchronous
           ), event AS (

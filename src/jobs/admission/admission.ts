@@ -5,8 +5,12 @@ import type { Adapter } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
 import { JobQueue } from '../store/job-queue.js';
 import { Logger } from '../../telemetry/logger.js';
+import { reach } from '../engine/fault-points.js';
 import { AdmissionRepository, type Admitted, type Candidate } from './admission.repository.js';
 import { pick } from './fair-queue.js';
+
+/** Jobs of a key that are looked at beyond the free slots, in case the first ones' instances are busy. */
+const SPARE = 16;
 
 /** Gives free slots of a lane to waiting jobs. The lane's row lock makes the count exact across replicas. */
 @Injectable()
@@ -52,6 +56,7 @@ export class Admission {
   /** Admits what fits now; how many. The queue hears of them after the commit. */
   async admit(lane: string): Promise<number> {
     const admitted = await this.db.transaction(async (tx) => this.admitIn(tx, lane));
+    for (const job of admitted) await reach('admission.reserved', job.id);
     await Promise.all(admitted.map((job) => this.queue.tick(job.synchronous ? 'transfer' : 'tick', job.id, job.tick)));
     return admitted.length;
   }
@@ -63,24 +68,25 @@ export class Admission {
     const free = row.capacity - [...open.values()].reduce((sum, n) => sum + n, 0);
     if (free <= 0) return [];
 
-    const { keys, jobs } = await this.rows.waiting(tx, lane, free);
+    const { keys, jobs } = await this.rows.waiting(tx, lane, free + SPARE);
+    if (keys.length === 0) return [];
+    const cooled = await this.rows.cooledEndpoints(tx);
     const openOfKey = await this.rows.openOfCappedKeys(
       tx,
       keys.filter((key) => key.maxOpen !== null).map((key) => key.keyId),
     );
-    const picked = pick(
-      free,
-      row.virtualClock,
-      keys.map((key) => ({ ...key, open: openOfKey.get(key.keyId) ?? 0 })),
-    );
     const perEndpoint = this.catalog.lanes().find((one) => one.id === lane)?.perEndpoint ?? null;
-    const placed = picked.jobs.flatMap(({ id }) => {
+    const placed: Parameters<AdmissionRepository['reserve']>[2][number][] = [];
+    const place = (id: string): boolean => {
       const job = jobs.get(id);
-      const endpoint = job && leastBusy(job, open, perEndpoint);
-      if (!job || endpoint === undefined) return [];
+      const endpoint = job && leastBusy(job, open, cooled, perEndpoint);
+      if (!job || endpoint === undefined) return false;
       open.set(endpoint, (open.get(endpoint) ?? 0) + 1);
-      return [{ job, endpoint, synchronous: this.adapters.get(job.route.provider)?.can.synchronous ?? false }];
-    });
+      placed.push({ job, endpoint, synchronous: this.adapters.get(job.route.provider)?.can.synchronous ?? false });
+      return true;
+    };
+    const competing = keys.map((key) => ({ ...key, open: openOfKey.get(key.keyId) ?? 0 }));
+    const picked = pick(free, row.virtualClock, competing, place);
     if (placed.length === 0) return [];
 
     const admitted = await this.rows.reserve(tx, lane, placed);
@@ -89,9 +95,14 @@ export class Admission {
   }
 }
 
-/** The instance with the fewest open attempts, or none when all of them are full. */
-function leastBusy(job: Candidate, open: ReadonlyMap<string, number>, perEndpoint: number | null): string | undefined {
+/** The instance with the fewest open attempts, or none when all that are well are full. */
+function leastBusy(
+  job: Candidate,
+  open: ReadonlyMap<string, number>,
+  cooled: ReadonlySet<string>,
+  perEndpoint: number | null,
+): string | undefined {
   const used = (endpoint: string): number => open.get(endpoint) ?? 0;
-  const [best] = job.route.endpoints.toSorted((a, b) => used(a) - used(b));
+  const [best] = job.route.endpoints.filter((endpoint) => !cooled.has(endpoint)).toSorted((a, b) => used(a) - used(b));
   return best !== undefined && (perEndpoint === null || used(best) < perEndpoint) ? best : undefined;
 }

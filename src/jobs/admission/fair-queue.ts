@@ -31,8 +31,16 @@ export interface Picked {
   virtualClock: number;
 }
 
-/** Which jobs take `free` slots, in order. Pure; the caller holds the lane's row lock. */
-export function pick(free: number, virtualClock: number, keys: readonly WaitingKey[]): Picked {
+/**
+ * Which jobs take `free` slots, in order; the caller holds the lane's row lock. `place` says whether a job has an instance to
+ * run on, and takes it: a job without one is passed over, and its key owes nothing for it.
+ */
+export function pick(
+  free: number,
+  virtualClock: number,
+  keys: readonly WaitingKey[],
+  place: (jobId: string) => boolean = () => true,
+): Picked {
   const state = keys.map((key) => ({ ...key, next: 0, served: false }));
   const jobs: Picked['jobs'] = [];
   let clock = virtualClock;
@@ -46,10 +54,11 @@ export function pick(free: number, virtualClock: number, keys: readonly WaitingK
     );
     const job = chosen?.jobs[chosen.next];
     if (!chosen || !job) break;
+    chosen.next += 1;
+    if (!place(job.id)) continue;
     const start = startTag(chosen, clock);
     clock = start;
     chosen.tag = start + job.expectedSeconds / Math.max(chosen.weight, 1);
-    chosen.next += 1;
     chosen.open += 1;
     chosen.served = true;
     jobs.push({ id: job.id, keyId: chosen.keyId });

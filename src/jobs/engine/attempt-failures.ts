@@ -17,6 +17,7 @@ import type { Next } from './step.js';
 /** Runs that a forgetful in-cluster server gets on one route before the job ends. */
 const MAX_FORGOTTEN_RUNS = 6;
 const UNKNOWN_FIRST_LOOK_MS = 1500;
+const FIND_AGAIN_MS = 2000;
 const UNKNOWN_LOOK_MS = 30_000;
 
 /** What failures tell others: watchers, and the shared state of routes. */
@@ -67,22 +68,35 @@ export class AttemptFailures {
     if (can.findByToken) return { delayMs: UNKNOWN_FIRST_LOOK_MS };
     if (can.synchronous && attempt.tries >= 2) return this.onDeadSynchronousSubmit(claim, attempt);
     if (can.idempotencyKey || can.resubmitSafe || can.synchronous) {
+      const decision = decide(error, 'submit', can);
+      if (decision.tries !== null && attempt.tries >= decision.tries)
+        return this.givenUp(claim, attempt, error, decision);
       await this.attempts.releaseLease(attempt.id, null);
       return { delayMs: submitBackoffMs(attempt.tries) };
     }
     await this.around.trouble.unknown(attempt, error);
-    if (claim.job.routing.onUnknown === 'next')
+    // Without another route the same one would be bought from twice.
+    if (claim.job.routing.onUnknown === 'next' && hasNextRoute(claim))
       return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, leaveOpen: true });
-    return { delayMs: UNKNOWN_LOOK_MS };
+    return { delayMs: Math.min(UNKNOWN_LOOK_MS, unknownLeftMs(claim, attempt)) };
   }
 
   /** Called at each look at an unknown attempt that brought nothing. */
   async whileUnknown(claim: Claim, attempt: AttemptRow, error: ProviderError | null): Promise<Next> {
-    const ageMs = claim.now.getTime() - attempt.createdAt.getTime();
-    if (ageMs < attempt.route.unknownTtlSeconds * 1000) {
-      return {
-        delayMs: Math.max(error?.detail.retryAfterMs ?? 0, Math.min(UNKNOWN_LOOK_MS, 2000 * (attempt.polls + 1))),
-      };
+    const { can } = this.calls.adapter(attempt);
+    const leaseIsOver = attempt.leaseUntil === null || attempt.leaseUntil <= claim.now;
+    if (error && can.resubmitSafe && leaseIsOver) {
+      // In-cluster, and the instance that might have it does not answer: nobody pays for a second run elsewhere.
+      await this.around.trouble.note(attempt, error, decide(error, 'submit', can));
+      await this.around.trouble.lost(attempt, 'its instance no longer answers');
+      return this.requeue(claim, attempt, { nextRoute: false, delayMs: 0, state: 'lost' });
+    }
+    if (!can.findByToken && claim.job.routing.onUnknown === 'next' && hasNextRoute(claim))
+      return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, leaveOpen: true });
+    const leftMs = unknownLeftMs(claim, attempt);
+    if (leftMs > 0) {
+      const lookMs = can.findByToken ? FIND_AGAIN_MS : UNKNOWN_LOOK_MS;
+      return { delayMs: Math.max(error?.detail.retryAfterMs ?? 0, Math.min(lookMs, leftMs)) };
     }
     await this.around.trouble.lost(attempt, 'its outcome stayed unknown');
     return this.fail(claim, attempt, 'lost', OUTCOME_UNKNOWN, error);
@@ -142,6 +156,10 @@ export class AttemptFailures {
     if (moved) {
       this.around.notifier.changed(moved.id);
       for (const one of new Set([attempt.lane, lane])) this.admission.nudge(one);
+    } else if (!to.leaveOpen) {
+      // The job was over already (canceled meanwhile): the attempt still has to be closed for its money.
+      const end = { state: to.state ?? ('failed' as const), error: to.error };
+      await this.outcomes.closeAttempt(claim.job.id, attempt.id, end, { onlyIfOver: true });
     }
     return 'idle';
   }
@@ -149,7 +167,7 @@ export class AttemptFailures {
   private async apply(claim: Claim, attempt: AttemptRow, error: ProviderError, decision: Decision): Promise<Next> {
     const record = toAttemptError(error, decision.code);
     const backoff = Math.max(submitBackoffMs(triesOn(claim, attempt)), error.detail.retryAfterMs ?? 0);
-    const exhausted = decision.tries !== null && triesOn(claim, attempt) >= decision.tries;
+    const exhausted = decision.tries !== null && triesOn(claim, attempt, error.kind) >= decision.tries;
     switch (decision.action) {
       case 'next_route':
         if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, error: record });
@@ -165,6 +183,17 @@ export class AttemptFailures {
       case 'fail':
         break;
     }
+    return this.failAs(claim, attempt, error, decision);
+  }
+
+  /** The route had all its tries: the next one, or the end. */
+  private async givenUp(claim: Claim, attempt: AttemptRow, error: ProviderError, decision: Decision): Promise<Next> {
+    const record = toAttemptError(error, decision.code);
+    if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, error: record });
+    return this.failAs(claim, attempt, error, decision);
+  }
+
+  private async failAs(claim: Claim, attempt: AttemptRow, error: ProviderError, decision: Decision): Promise<Next> {
     const shown = {
       code: decision.code,
       message: decision.publicMessage,
@@ -193,12 +222,8 @@ export class AttemptFailures {
         });
       },
     });
-    // The job was over already (canceled meanwhile): the attempt still has to be closed for its money.
-    if (!ended)
-      await this.outcomes.closeAttempt(claim.job.id, attempt.id, {
-        state,
-        ...(error ? { error: toAttemptError(error, shown.code) } : {}),
-      });
+    const end = { state, ...(error ? { error: toAttemptError(error, shown.code) } : {}) };
+    if (!ended) await this.outcomes.closeAttempt(claim.job.id, attempt.id, end, { onlyIfOver: true });
     return 'idle';
   }
 }
@@ -210,9 +235,22 @@ const OUTCOME_UNKNOWN: JobError = {
   retryable: true,
 };
 
-/** Attempts of this run on this route, the present one included. */
-const triesOn = (claim: Claim, attempt: AttemptRow): number =>
-  Math.max(claim.attempts.filter((one) => one.route.id === attempt.route.id).length, 1);
+/**
+ * Attempts of this run on this route, the present one included; with `kind`, those that ended like it: a hundred refusals for
+ * the rate do not use up the tries of one internal error.
+ */
+const triesOn = (claim: Claim, attempt: AttemptRow, kind?: string): number =>
+  1 +
+  claim.attempts.filter(
+    (one) =>
+      one.id !== attempt.id &&
+      one.route.id === attempt.route.id &&
+      one.state !== 'orphan' &&
+      (kind === undefined || one.error?.kind === kind),
+  ).length;
+
+const unknownLeftMs = (claim: Claim, attempt: AttemptRow): number =>
+  attempt.createdAt.getTime() + attempt.route.unknownTtlSeconds * 1000 - claim.now.getTime();
 
 const hasNextRoute = (claim: Claim): boolean =>
   claim.job.routing.allowFallback && claim.job.planIndex + 1 < claim.job.plan.length;

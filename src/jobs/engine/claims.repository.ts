@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database, execute, queryRow, queryRows, sql, type Tx } from '../../database/database.js';
-import type { JobStage, JobStatus } from '../domain/states.js';
+import { OPEN_ATTEMPT_STATES, type JobStage, type JobStatus } from '../domain/states.js';
 import { camelRow, type AttemptRow, type JobRow } from '../store/rows.js';
+
+const OPEN = [...OPEN_ATTEMPT_STATES] as string[];
 
 /** Steps that never finished before ops are asked to look. */
 export const MAX_CLAIMS = 3;
@@ -14,6 +16,8 @@ export interface Claim {
   token: string;
   /** Attempts of the present run, oldest first. */
   attempts: AttemptRow[];
+  /** Open attempts of earlier runs: orphans, whose task came back after the job was replayed. */
+  leftovers: AttemptRow[];
   /** The database's clock when the claim was made. */
   now: Date;
 }
@@ -54,12 +58,12 @@ export class ClaimsRepository {
       if (job.claims > MAX_CLAIMS) return { kind: 'poisoned', job };
       const attempts = await queryRows(
         this.db,
-        sql`SELECT * FROM attempt WHERE job_id = ${jobId} AND run = ${job.run}::int ORDER BY seq`,
+        sql`SELECT * FROM attempt WHERE job_id = ${jobId} AND (run = ${job.run}::int OR state = ANY(${OPEN})) ORDER BY run, seq`,
       );
-      return {
-        kind: 'taken',
-        claim: { job, token, now: dbNow, attempts: attempts.map((one) => camelRow<AttemptRow>(one)) },
-      };
+      const rows = attempts.map((one) => camelRow<AttemptRow>(one));
+      const ofRun = rows.filter((one) => one.run === job.run);
+      const leftovers = rows.filter((one) => one.run !== job.run);
+      return { kind: 'taken', claim: { job, token, now: dbNow, attempts: ofRun, leftovers } };
     }
     const why = await queryRow<{ wait: number | null; busy: number | null }>(
       this.db,
@@ -83,18 +87,30 @@ export class ClaimsRepository {
 
   /**
    * Ends a step. Its next wake is stored only where nobody rang meanwhile, else the job is due at once: a callback during a
-   * poll must not be lost to the poll's back-off. `finished: false` leaves the count of claims standing.
+   * poll must not be lost to the poll's back-off. A waiting job is woken by admission, by its deadline, and where a stray
+   * attempt is due in `strayMs`. `finished: false` leaves the count of claims standing.
    */
-  async release(claim: Claim, nextDelayMs: number | null, finished: boolean): Promise<Released | null> {
-    const delay = sql`now() + ${nextDelayMs ?? UNEXPECTED_IDLE_MS}::float8 * interval '1 millisecond'`;
+  async release(
+    claim: Claim,
+    { nextMs, strayMs, finished }: { nextMs: number | null; strayMs: number | null; finished: boolean },
+  ): Promise<Released | null> {
+    const delay = sql`now() + ${nextMs ?? UNEXPECTED_IDLE_MS}::float8 * interval '1 millisecond'`;
     return queryRow<Released>(
       this.db,
       sql`UPDATE job SET claim_token = NULL, claim_until = NULL, claims = ${finished ? sql`0` : sql`claims`},
             wake_at = CASE WHEN status NOT IN ('queued', 'running') THEN NULL
-                           WHEN stage = 'waiting' THEN least(deadline_at, start_by)
+                           WHEN stage = 'waiting' THEN least(deadline_at, CASE WHEN started_at IS NULL THEN start_by END, now() + ${strayMs}::float8 * interval '1 millisecond')
                            WHEN ring = ${claim.job.ring}::int THEN ${delay} ELSE now() END
           WHERE id = ${claim.job.id} AND claim_token = ${claim.token}
           RETURNING tick, ring, status, stage, (greatest(extract(epoch FROM wake_at - now()) * 1000, 0))::float8 AS "delayMs"`,
+    );
+  }
+
+  /** Gives an unfinished step's claim back: this process stops, or lost the database. It says nothing about the job, so it does not count. */
+  async giveBack(claim: Claim): Promise<void> {
+    await execute(
+      this.db,
+      sql`UPDATE job SET claim_token = NULL, claim_until = NULL, claims = greatest(claims - 1, 0) WHERE id = ${claim.job.id} AND claim_token = ${claim.token}`,
     );
   }
 
@@ -145,7 +161,7 @@ export class ClaimsRepository {
       sql`WITH due AS (
             SELECT id FROM job
             WHERE wake_at < now() - (CASE WHEN stage = 'waiting' THEN 0 ELSE ${graceMs}::float8 END) * interval '1 millisecond'
-              AND (claim_until IS NULL OR claim_until < now())
+              AND (claim_until IS NULL OR claim_until < now()) AND quarantined_at IS NULL
             ORDER BY wake_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED
           )
           UPDATE job SET ring = ring + 1, tick = tick + 1, wake_at = now() FROM due WHERE job.id = due.id
@@ -160,7 +176,7 @@ export class ClaimsRepository {
       sql`WITH due AS (
             SELECT id FROM job WHERE id IN (
               SELECT attempt.job_id FROM attempt JOIN job j ON j.id = attempt.job_id
-              WHERE attempt.wake_at < now() - ${graceMs}::float8 * interval '1 millisecond' AND j.wake_at IS NULL AND j.quarantined_at IS NULL
+              WHERE attempt.wake_at < now() - ${graceMs}::float8 * interval '1 millisecond' AND attempt.state = ANY(${OPEN}) AND j.wake_at IS NULL AND j.quarantined_at IS NULL
                 AND (j.claim_until IS NULL OR j.claim_until < now())
               ORDER BY attempt.wake_at LIMIT ${limit}::int
             ) FOR UPDATE SKIP LOCKED

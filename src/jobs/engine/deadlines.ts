@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Outcomes } from './outcome.js';
 import type { Claim } from './claims.repository.js';
-import type { JobError, JobRow } from '../store/rows.js';
+import type { JobError } from '../store/rows.js';
+import { currentAttempt } from './step.js';
 
 /**
  * The deadline ends a job while the provider has not succeeded; afterwards it no longer applies, for the result is paid. Open
@@ -11,19 +12,23 @@ import type { JobError, JobRow } from '../store/rows.js';
 export class Deadlines {
   constructor(private readonly outcomes: Outcomes) {}
 
-  applies(job: JobRow): boolean {
-    return job.stage !== 'storing' && job.stage !== 'processing' && job.stage !== null;
+  applies(claim: Claim): boolean {
+    const { stage } = claim.job;
+    if (stage === 'storing' || stage === 'processing' || stage === null) return false;
+    // Back in `generating` for a fresh link to a result that is there.
+    return !(stage === 'generating' && currentAttempt(claim)?.providerDoneAt);
   }
 
   /** Ends the job where its time is over; true when it did. */
   async passed(claim: Claim): Promise<boolean> {
-    const error = this.applies(claim.job) ? this.error(claim) : null;
+    const error = this.applies(claim) ? this.error(claim) : null;
     if (!error) return false;
     await this.outcomes.end({ jobId: claim.job.id, transition: 'failed', claimToken: claim.token, error });
     return true;
   }
 
-  private error({ job, now, attempts }: Claim): JobError | null {
+  private error(claim: Claim): JobError | null {
+    const { job, now } = claim;
     if (job.startBy && job.startedAt === null && job.startBy <= now) {
       return {
         code: 'start_timeout',
@@ -33,7 +38,7 @@ export class Deadlines {
       };
     }
     if (job.deadlineAt > now) return null;
-    const last = attempts.at(-1);
+    const last = currentAttempt(claim);
     if (last?.state === 'unknown') {
       return {
         code: 'outcome_unknown',

@@ -13,11 +13,17 @@ import { ClaimsRepository, type Claim } from './claims.repository.js';
 import { Doorbell } from './doorbell.js';
 import { Deadlines } from './deadlines.js';
 import { Steps } from './steps/steps.js';
-import { msUntil, type Next } from './step.js';
+import { currentAttempt, msUntil, type Next, type StepContext } from './step.js';
 
 const INFRASTRUCTURE_RETRY_MS = 2000;
 /** A claim is renewed this often within its lease. */
 const RENEWALS_PER_LEASE = 3;
+
+interface StepEnd {
+  next: Next;
+  /** Milliseconds until an attempt beside the current one is due. */
+  strayMs: number | null;
+}
 
 /** Where the engine reports. */
 @Injectable()
@@ -87,22 +93,29 @@ export class Engine {
         () => undefined,
       );
     }, this.config.engine.claimLeaseMs / RENEWALS_PER_LEASE);
-    let next: Next;
+    let step: StepEnd;
     let finished = true;
     try {
-      next = await this.run({ claim, signal: AbortSignal.any([lost.signal, this.stopping.signal]) });
+      step = await this.run({
+        claim,
+        signal: AbortSignal.any([lost.signal, this.stopping.signal]),
+        stopping: this.stopping.signal,
+      });
     } catch (error) {
-      if (this.stopping.signal.aborted || isDatabaseDown(error)) throw error;
+      if (this.stopping.signal.aborted || isDatabaseDown(error)) {
+        await this.claims.giveBack(claim).catch(() => undefined);
+        throw error;
+      }
       this.reports.logger.error(
         { job_id: claim.job.id, stage: claim.job.stage, err: error },
         'a step failed unexpectedly',
       );
-      next = { delayMs: jitter(INFRASTRUCTURE_RETRY_MS, 0.5) };
+      step = { next: { delayMs: jitter(INFRASTRUCTURE_RETRY_MS, 0.5) }, strayMs: null };
       finished = false;
     } finally {
       clearInterval(renewal);
     }
-    return this.release(from, claim, n, next, finished);
+    return this.release(from, claim, n, { ...step, finished });
   }
 
   /** Frees the claim and decides who goes on: this message, one in another queue, or the one that a doorbell made. */
@@ -110,11 +123,10 @@ export class Engine {
     from: TickQueue,
     claim: Claim,
     n: number,
-    next: Next,
-    finished: boolean,
+    { next, strayMs, finished }: StepEnd & { finished: boolean },
   ): Promise<number | null | 'again'> {
     const delayMs = next === 'idle' ? null : next === 'now' ? 0 : next.delayMs;
-    const released = await this.claims.release(claim, delayMs, finished);
+    const released = await this.claims.release(claim, { nextMs: delayMs, strayMs, finished });
     if (!released || released.tick !== n) return null;
     if (next === 'idle' && (isTerminal(released.status) || released.stage === 'waiting')) return null;
     const to = this.doorbell.queueOf(released.stage, claim.job.plan[claim.job.planIndex]?.provider ?? null);
@@ -125,24 +137,19 @@ export class Engine {
     return null;
   }
 
-  private async run(context: { claim: Claim; signal: AbortSignal }): Promise<Next> {
+  private async run(context: StepContext): Promise<StepEnd> {
     const { claim } = context;
     const over = isTerminal(claim.job.status);
-    const current = claim.attempts.findLast((attempt) => attempt.state !== 'orphan');
-    const tendMs = await this.steps.tend.run(
-      context,
-      over ? claim.attempts : claim.attempts.filter((attempt) => attempt !== current),
-    );
-    if (over) return tendMs === null ? 'idle' : { delayMs: tendMs };
-    if (await this.deadlines.passed(claim)) return 'idle';
+    const current = currentAttempt(claim);
+    const strays = over ? claim.attempts : claim.attempts.filter((attempt) => attempt !== current);
+    const strayMs = await this.steps.tend.run(context, [...claim.leftovers, ...strays]);
+    if (over) return { next: strayMs === null ? 'idle' : { delayMs: strayMs }, strayMs };
+    if (await this.deadlines.passed(claim)) return { next: 'idle', strayMs };
     const next = await this.advanceStage(context, current);
-    return this.capped(claim, next, tendMs);
+    return { next: this.capped(claim, next, strayMs), strayMs };
   }
 
-  private async advanceStage(
-    context: { claim: Claim; signal: AbortSignal },
-    attempt: AttemptRow | undefined,
-  ): Promise<Next> {
+  private async advanceStage(context: StepContext, attempt: AttemptRow | undefined): Promise<Next> {
     const { stage } = context.claim.job;
     if (stage === 'preparing') return this.steps.prepare.run(context);
     if (stage === 'waiting' || stage === null) return 'idle';
@@ -161,12 +168,12 @@ export class Engine {
   }
 
   /** Not later than the deadline, nor than a stray attempt wants. */
-  private capped(claim: Claim, next: Next, tendMs: number | null): Next {
+  private capped(claim: Claim, next: Next, strayMs: number | null): Next {
     if (next === 'now' || next === 'idle') return next;
     const limits = [
       next.delayMs,
-      this.deadlines.applies(claim.job) ? msUntil(claim, claim.job.deadlineAt) + 1 : Infinity,
-      tendMs ?? Infinity,
+      this.deadlines.applies(claim) ? msUntil(claim, claim.job.deadlineAt) + 1 : Infinity,
+      strayMs ?? Infinity,
     ];
     return { delayMs: Math.min(...limits) };
   }

@@ -39,12 +39,17 @@ export class JobSignals {
   ended(job: JobRow, deliveries: string[], attemptsLeft: boolean): void {
     this.notifier.changed(job.id);
     this.deliver(deliveries);
-    this.slotFreed(job);
+    if (job.lane !== null) this.slotFreed(job.lane);
     if (attemptsLeft) void this.doorbell.ring(job.id).catch(() => undefined);
   }
 
-  slotFreed(job: JobRow): void {
-    if (job.lane !== null) this.admission.nudge(job.lane);
+  attemptClosed(job: JobRow, lane: string): void {
+    this.notifier.changed(job.id);
+    this.slotFreed(lane);
+  }
+
+  slotFreed(lane: string): void {
+    this.admission.nudge(lane);
   }
 
   deliver(deliveries: string[]): void {
@@ -99,21 +104,28 @@ export class Outcomes {
     return done.job;
   }
 
-  /** Closes one attempt, with the job's money where it was the last of a job that is over. */
+  /**
+   * Closes one attempt, with the job's money where it was the last of a job that is over. `onlyIfOver` leaves a live job's
+   * attempt alone: a step that lost its claim must not close what another step is at.
+   */
   async closeAttempt(
     jobId: string,
     attemptId: string,
     end: Parameters<AttemptsRepository['close']>[2],
+    { onlyIfOver = false }: { onlyIfOver?: boolean } = {},
   ): Promise<boolean> {
     const closed = await this.db.transaction(async (tx) => {
       // Job before attempt, as everywhere: the lock order keeps two closers from waiting for each other.
       const job = await lockJob(tx, jobId);
+      if (onlyIfOver && job && !isTerminal(job.status)) return null;
       const won = await this.attempts.close(tx, attemptId, end);
       if (won && job) await this.closeMoney(tx, job);
-      return won && job;
+      return won ? job : null;
     });
-    if (closed) this.signals.slotFreed(closed);
-    return Boolean(closed);
+    if (!closed) return false;
+    const lane = (await this.attempts.byId(attemptId))?.lane ?? closed.lane;
+    if (lane !== null) this.signals.attemptClosed(closed, lane);
+    return true;
   }
 
   /** Writes a delivery for a non-terminal event where the client asked for it. */
@@ -123,12 +135,13 @@ export class Outcomes {
   }
 
   /**
-   * Settles or releases the hold of a job that is over, once no attempt of it may still be working. Succeeded: the price.
+   * Settles or releases the hold of a job that is over, once no attempt of it may still be working. Succeeded: the price, at
+   * once, for strays no longer change it.
    * Canceled by the client after the provider had done the work: the price, for it was bought. Else nothing.
    */
   private async closeMoney(tx: Tx, job: JobRow): Promise<JobRow> {
     if (!isTerminal(job.status) || job.chargedMicroUsd !== null) return job;
-    if ((await this.attempts.countOpen(tx, job.id)) > 0) return job;
+    if (job.status !== 'succeeded' && (await this.attempts.countOpen(tx, job.id)) > 0) return job;
     const bought = job.status === 'succeeded' || (job.status === 'canceled' && (await providerSucceeded(tx, job)));
     const work = { workId: job.id, run: job.run };
     if (bought) await this.ledger.settle(tx, { ...work, amountMicroUsd: Number(job.heldMicroUsd) });
@@ -165,6 +178,9 @@ function endColumns(end: End): Sql[] {
   return [
     sql`finished_at = now()`,
     sql`wake_at = NULL`,
+    // Its attempts are tended all the same; what ops should know stands in ops_event.
+    sql`claims = 0`,
+    sql`quarantined_at = NULL`,
     sql`expires_at = now() + retention_seconds * interval '1 second'`,
     ...(end.transition === 'succeeded' ? [sql`progress = 1`] : []),
     ...(end.error ? [sql`error = ${JSON.stringify(end.error)}::jsonb`] : []),

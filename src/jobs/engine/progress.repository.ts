@@ -14,8 +14,13 @@ export class ProgressRepository {
     const value = Math.min(Math.max(progress, 0), 0.99);
     const changed = await execute(
       this.db,
-      sql`WITH seen AS (UPDATE attempt SET progress = ${value}::float8 WHERE id = ${attemptId} AND state = 'running' AND coalesce(progress, 0) < ${value}::float8 RETURNING job_id)
-          UPDATE job SET progress = ${value}::float8, updated_at = now() FROM seen WHERE job.id = seen.job_id AND job.id = ${jobId} AND job.stage = 'generating'`,
+      // Job before attempt, as everywhere.
+      sql`WITH locked AS (SELECT id FROM job WHERE id = ${jobId} AND stage = 'generating' FOR NO KEY UPDATE),
+          seen AS (
+            UPDATE attempt SET progress = ${value}::float8 FROM locked
+            WHERE attempt.id = ${attemptId} AND attempt.job_id = locked.id AND state = 'running' AND coalesce(progress, 0) < ${value}::float8 RETURNING job_id
+          )
+          UPDATE job SET progress = ${value}::float8, updated_at = now() FROM seen WHERE job.id = seen.job_id`,
     );
     if (changed > 0) this.notifier.changed(jobId);
   }

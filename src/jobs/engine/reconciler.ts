@@ -87,14 +87,31 @@ export class Reconciler {
 
   /** One round: admit what waits, then ring what is overdue. Tests call it without the timer. */
   async reconcile(graceMs = GRACE_MS): Promise<void> {
-    await this.routes.health.reopenUnauthorized();
-    await this.routes.rerouter.run();
-    for (const lane of await this.lanes.rows.lanesWithWaiters()) await this.lanes.admission.admit(lane);
-    for (const job of await this.claims.ringOverdue(graceMs, BATCH)) {
-      await this.queue.tick(this.doorbell.queueOf(job.stage, job.provider), job.id, job.tick);
+    await this.part('routes', async () => {
+      await this.routes.health.reopenUnauthorized();
+      await this.routes.rerouter.run();
+    });
+    await this.part('lanes', async () => {
+      for (const lane of await this.lanes.rows.lanesWithWaiters())
+        await this.part(`lane ${lane}`, async () => this.lanes.admission.admit(lane));
+    });
+    await this.part('jobs', async () => {
+      for (const job of await this.claims.ringOverdue(graceMs, BATCH))
+        await this.queue.tick(this.doorbell.queueOf(job.stage, job.provider), job.id, job.tick);
+    });
+    await this.part('attempts', async () => {
+      for (const job of await this.claims.ringOverdueAttempts(graceMs, BATCH))
+        await this.queue.tick('tick', job.id, job.tick);
+    });
+  }
+
+  /** One lane's trouble must not keep the others from being looked at. */
+  private async part(name: string, run: () => Promise<unknown>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.logger.warn({ part: name, err: error }, 'a part of a reconciler round failed; the next one tries again');
     }
-    for (const job of await this.claims.ringOverdueAttempts(graceMs, BATCH))
-      await this.queue.tick('tick', job.id, job.tick);
   }
 
   private async holdsLock(): Promise<boolean> {

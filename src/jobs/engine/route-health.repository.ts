@@ -54,10 +54,11 @@ export class RouteHealthRepository {
       await this.coolDown(routeId, error.detail.retryAfterMs ?? 5000, 'rate_limited while polling');
   }
 
+  /** A cooldown stays: a run that ended says nothing of the rate at which new ones are taken. */
   async succeeded(routeId: string): Promise<void> {
     await execute(
       this.db,
-      sql`UPDATE route_state SET failures = 0, cooldown_until = NULL, updated_at = now() WHERE id = ${routeId} AND failures > 0 AND state = 'open'`,
+      sql`UPDATE route_state SET failures = 0, updated_at = now() WHERE id = ${routeId} AND failures > 0 AND state = 'open'`,
     );
   }
 
@@ -101,14 +102,6 @@ export class RouteHealthRepository {
       sql`INSERT INTO endpoint_state (id, cooldown_until, reason, failures) VALUES (${endpoint}, now() + ${ms}::float8 * interval '1 millisecond', ${reason}, 1)
           ON CONFLICT (id) DO UPDATE SET cooldown_until = excluded.cooldown_until, reason = excluded.reason, failures = endpoint_state.failures + 1, updated_at = now()`,
     );
-  }
-
-  async cooledEndpoints(): Promise<Set<string>> {
-    const rows = await queryRows<{ id: string }>(
-      this.db,
-      sql`SELECT id FROM endpoint_state WHERE cooldown_until > now()`,
-    );
-    return new Set(rows.map((row) => row.id));
   }
 
   /** Folds one run's provider time into what the route takes: an exponentially weighted mean, a fifth for the newest. */

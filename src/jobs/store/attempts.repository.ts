@@ -63,32 +63,42 @@ export class AttemptsRepository {
   }
 
   /**
-   * What a provider sold is always recorded. The claim that still holds the lease makes the attempt `running`; a claim that
-   * lost it leaves the attempt alone and records the task as an orphan beside it.
+   * What a provider sold is always recorded. `running`: the claim still holds the lease, or nobody took the attempt over
+   * since. `kept`: the attempt has this task already, or the provider knows it by the attempt's token, so that whoever took
+   * over finds it. `orphan`: another submit owns the attempt, or it is closed: the task stands beside it as a row of its own.
    */
   async saveTask(
     attempt: AttemptRow,
     leaseToken: string,
-    taskId: JsonValue,
-    slotMs: number,
-  ): Promise<'running' | 'orphan'> {
-    const changed = await execute(
-      this.db,
-      sql`UPDATE attempt SET state = 'running', task_id = ${JSON.stringify(taskId)}::jsonb, submitted_at = now(), wake_at = now(),
-            lease_token = NULL, lease_until = NULL, slot_until = now() + ${slotMs}::float8 * interval '1 millisecond'
-          WHERE id = ${attempt.id} AND lease_token = ${leaseToken} AND state = 'submitting'`,
-    );
-    if (changed === 1) return 'running';
-    const again = await this.byId(attempt.id);
-    if (again && JSON.stringify(again.taskId) === JSON.stringify(taskId)) return 'running';
-    await execute(
-      this.db,
-      sql`INSERT INTO attempt (id, job_id, key_id, run, seq, lane, route, provider, model, credential, endpoint, token, task_id, state, submitted_at, wake_at, slot_until)
-          SELECT ${newId('att')}, job_id, key_id, run, (SELECT max(seq) + 1 FROM attempt o WHERE o.job_id = a.job_id AND o.run = a.run),
-            lane, route, provider, model, credential, endpoint, token, ${JSON.stringify(taskId)}::jsonb, 'orphan', now(), now(), now() + ${slotMs}::float8 * interval '1 millisecond'
-          FROM attempt a WHERE id = ${attempt.id}`,
-    );
-    return 'orphan';
+    task: { id: JsonValue; slotMs: number; namedByToken: boolean },
+  ): Promise<'running' | 'kept' | 'orphan'> {
+    const taskId = sql`${JSON.stringify(task.id)}::jsonb`;
+    const slotUntil = sql`now() + ${task.slotMs}::float8 * interval '1 millisecond'`;
+    return this.db.transaction(async (tx) => {
+      // The job's lock orders this with admission, which numbers attempts too.
+      await queryRow(tx, sql`SELECT id FROM job WHERE id = ${attempt.jobId} FOR NO KEY UPDATE`);
+      const saved = await execute(
+        tx,
+        sql`UPDATE attempt SET state = 'running', task_id = ${taskId}, submitted_at = now(), wake_at = now(), error = NULL,
+              lease_token = NULL, lease_until = NULL, slot_until = ${slotUntil}
+            WHERE id = ${attempt.id} AND ((state = 'submitting' AND lease_token = ${leaseToken}) OR state IN ('unknown', 'reserved'))`,
+      );
+      if (saved === 1) return 'running';
+      const known = await queryRow(
+        tx,
+        sql`SELECT 1 AS one FROM attempt WHERE (id = ${attempt.id} AND task_id IS NULL AND state = ANY(${OPEN}) AND ${task.namedByToken}::boolean)
+              OR (job_id = ${attempt.jobId} AND token = ${attempt.token} AND (task_id = ${taskId} OR (${task.namedByToken}::boolean AND task_id IS NOT NULL)))`,
+      );
+      if (known) return 'kept';
+      await execute(
+        tx,
+        sql`INSERT INTO attempt (id, job_id, key_id, run, seq, lane, route, provider, model, credential, endpoint, token, task_id, state, submitted_at, wake_at, slot_until)
+            SELECT ${newId('att')}, job_id, key_id, run, (SELECT max(seq) + 1 FROM attempt o WHERE o.job_id = a.job_id AND o.run = a.run),
+              lane, route, provider, model, credential, endpoint, token, ${taskId}, 'orphan', now(), now(), ${slotUntil}
+            FROM attempt a WHERE id = ${attempt.id}`,
+      );
+      return 'orphan';
+    });
   }
 
   /** Puts a submit whose request may be repeated back to `reserved`, under the same token. */
@@ -127,7 +137,7 @@ export class AttemptsRepository {
       this.db,
       sql`UPDATE attempt SET polls = polls + 1, missing = ${seen.missing ? sql`missing + 1` : sql`0`}, wake_at = ${seen.wakeAt}::timestamptz
             ${seen.progress === undefined ? sqlEmpty : sql`, progress = greatest(coalesce(progress, 0), ${seen.progress}::float8)`}
-          WHERE id = ${id}`,
+          WHERE id = ${id} AND state = ANY(${OPEN})`,
     );
   }
 

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { delay } from '../../../common/time.js';
 import { Database, sql } from '../../../database/database.js';
 import { ProviderError, type TaskState } from '../../../providers/contract.js';
 import { pollDelayMs } from '../../../routing/backoff.js';
@@ -10,6 +11,7 @@ import { AttemptFailures } from '../attempt-failures.js';
 import { timingBucket } from '../expected.js';
 import { Outcomes, JobSignals } from '../outcome.js';
 import { CALL_TIMEOUT_MS, ProviderCalls } from '../provider-calls.js';
+import { PollPace } from '../poll-pace.js';
 import { ProgressRepository } from '../progress.repository.js';
 import { RouteHealthRepository } from '../route-health.repository.js';
 import type { Next, StepContext } from '../step.js';
@@ -27,6 +29,7 @@ export class PollRecords {
     readonly health: RouteHealthRepository,
     readonly signals: JobSignals,
     readonly logger: Logger,
+    readonly pace: PollPace,
   ) {}
 }
 
@@ -50,11 +53,13 @@ export class PollStep {
     if (attempt.taskId === null) return this.failures.onForgotten(claim, attempt);
     const first = firstPollMs(claim.job, attempt);
     const elapsedMs = claim.now.getTime() - (attempt.submittedAt ?? attempt.createdAt).getTime();
-    if (attempt.polls === 0 && elapsedMs < first) {
-      await this.attempts.polled(attempt.id, { missing: false, wakeAt: new Date(claim.now.getTime() + first) });
-      return { delayMs: first - elapsedMs };
-    }
-    if (elapsedMs > attempt.route.maxRunSeconds * 1000) return this.tooLong(context, attempt);
+    if (attempt.polls === 0 && elapsedMs < first) return { delayMs: first - elapsedMs };
+    const since = attempt.providerDoneAt ?? attempt.submittedAt ?? attempt.createdAt;
+    if (claim.now.getTime() - since.getTime() > attempt.route.maxRunSeconds * 1000)
+      return this.tooLong(context, attempt);
+    const turn = this.seen.pace.take(attempt.route);
+    if ('comeBackMs' in turn) return { delayMs: turn.comeBackMs };
+    if (turn.inMs > 0) await delay(turn.inMs, signal);
 
     const taskId = attempt.taskId;
     try {
@@ -118,11 +123,11 @@ export class PollStep {
         throw error;
       });
     if (!moved) {
-      // Canceled while the poll was on its way: the work was bought all the same.
-      await this.outcomes.closeAttempt(job.id, attempt.id, end);
+      // Canceled while the poll was on its way: the work was bought all the same. A claim that was merely lost changes nothing.
+      await this.outcomes.closeAttempt(job.id, attempt.id, end, { onlyIfOver: true });
       return;
     }
-    this.seen.signals.slotFreed({ ...moved, lane: attempt.lane });
+    this.seen.signals.slotFreed(attempt.lane);
     await this.seen.health.measured(attempt.route.id, timingBucket(job.operation, job.input), elapsedMs / 1000);
     await this.seen.health.succeeded(attempt.route.id);
   }

@@ -3,9 +3,11 @@ import { References, type StoredReference } from '../../../assets/references.js'
 import { Database, sql } from '../../../database/database.js';
 import { Admission } from '../../admission/admission.js';
 import { JobsRepository } from '../../store/jobs.repository.js';
-import { Notifier } from '../notifier.js';
 import { Outcomes } from '../outcome.js';
 import type { Next, StepContext } from '../step.js';
+import { StoreSignals } from './store.step.js';
+
+const STORAGE_PAUSE_MS = 3000;
 
 /** `preparing`: turns every reference into a safe copy of ours, then joins the lane. */
 @Injectable()
@@ -16,12 +18,17 @@ export class PrepareStep {
     private readonly references: References,
     private readonly admission: Admission,
     private readonly outcomes: Outcomes,
-    private readonly notifier: Notifier,
+    private readonly around: StoreSignals,
   ) {}
 
   async run({ claim, signal }: StepContext): Promise<Next> {
     const { job, token } = claim;
-    const result = await this.references.prepare(job.keyId, job.id, job.references.map(asStored), signal);
+    const result = await this.references
+      .prepare(job.keyId, job.id, job.references.map(asStored), signal)
+      .catch(async (error: unknown) => {
+        if (signal.aborted || (await this.around.storage.check())) throw error;
+        return { state: 'pending' as const, retryAfterMs: STORAGE_PAUSE_MS };
+      });
     switch (result.state) {
       case 'pending':
         return { delayMs: result.retryAfterMs };
@@ -39,7 +46,7 @@ export class PrepareStep {
           set: [references, sql`ready_at = now()`],
         });
         if (moved?.lane) this.admission.nudge(moved.lane);
-        this.notifier.changed(job.id);
+        this.around.notifier.changed(job.id);
         return 'idle';
       }
     }

@@ -9,7 +9,6 @@ import { StorageHealth } from '../storage-health.js';
 import type { Next, StepContext } from '../step.js';
 
 const STORAGE_PAUSE_MS = 3000;
-const RETRY_MS = 2000;
 
 /** `processing`: facts, faststart, poster, preview and the rest; then the job is done. A failed derivative is a warning. */
 @Injectable()
@@ -35,7 +34,7 @@ export class ProcessStep {
       if (error instanceof ObjectNotFound) return this.lost.giveUp(claim, attempt, 'gone', error.message);
       // It began like media, but nothing can read it: trying again brings the same.
       if (error instanceof ArtifactError) return this.lost.giveUp(claim, attempt, 'not_media', error.message);
-      return { delayMs: RETRY_MS };
+      throw error;
     }
     await reach('process.derived', job.id);
     await this.outcomes.end({

@@ -44,8 +44,8 @@ export class StoreStep {
 
   async run({ claim, signal }: StepContext, attempt: AttemptRow): Promise<Next> {
     const { job, token } = claim;
+    const stored: StoredArtifact[] = [];
     try {
-      const stored: StoredArtifact[] = [];
       for (const [n, artifact] of (attempt.artifacts ?? []).entries()) {
         const { adapter, ctx } = { adapter: this.calls.adapter(attempt), ctx: this.calls.context(attempt, signal) };
         const open = (offset: number) => adapter.openArtifact(artifact, attempt.taskId, ctx, offset);
@@ -54,25 +54,22 @@ export class StoreStep {
           await this.outputs.store({ ...where, artifact, open, signal, onBytes: () => reach('store.half', job.id) }),
         );
       }
-      await reach('store.stored', job.id);
-      const moved = await this.db.transaction(async (tx) => {
-        const won = await this.jobs.move(tx, { jobId: job.id, transition: 'stored', claimToken: token });
-        if (won)
-          await this.outputs.record(
-            tx,
-            { jobId: job.id, keyId: job.keyId, run: job.run, retentionSeconds: job.retentionSeconds },
-            stored,
-          );
-        return won;
-      });
-      this.around.notifier.changed(job.id);
-      if (!moved) await this.discard(claim);
-      return moved ? 'now' : 'idle';
     } catch (error) {
       if (signal.aborted) throw error;
       await this.discard(claim);
       return this.failed(claim, attempt, error);
     }
+    await reach('store.stored', job.id);
+    // What fails here may have been committed all the same: then rows name these objects, and they stay.
+    const moved = await this.db.transaction(async (tx) => {
+      const won = await this.jobs.move(tx, { jobId: job.id, transition: 'stored', claimToken: token });
+      const of = { jobId: job.id, keyId: job.keyId, run: job.run, retentionSeconds: job.retentionSeconds };
+      if (won) await this.outputs.record(tx, of, stored);
+      return won;
+    });
+    this.around.notifier.changed(job.id);
+    if (!moved) await this.discard(claim);
+    return moved ? 'now' : 'idle';
   }
 
   /** What this claim stored before it failed or lost: no row will ever name it. */

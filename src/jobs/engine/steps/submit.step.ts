@@ -9,6 +9,7 @@ import type { AttemptRow, JobRow } from '../../store/rows.js';
 import { AttemptFailures } from '../attempt-failures.js';
 import { reach } from '../fault-points.js';
 import { Notifier } from '../notifier.js';
+import { outlast } from '../outlast.js';
 import { Outcomes } from '../outcome.js';
 import { ProviderCalls } from '../provider-calls.js';
 import { StorageHealth } from '../storage-health.js';
@@ -59,7 +60,7 @@ export class SubmitStep {
         return this.reconcile(context, attempt);
       case 'running':
         // The worker died between the task id and the job's move.
-        await this.moveToGenerating(context.claim.job, claim.token, []);
+        await this.generating(claim.job, claim.token, []);
         return 'now';
       case 'succeeded':
       case 'failed':
@@ -72,37 +73,41 @@ export class SubmitStep {
     }
   }
 
-  private async submit({ claim, signal }: StepContext, attempt: AttemptRow): Promise<Next> {
+  private async submit({ claim, stopping }: StepContext, attempt: AttemptRow): Promise<Next> {
     const { job } = claim;
     if (!this.signals.storage.healthy()) return { delayMs: STORAGE_PAUSE_MS };
     const { submitTimeoutMs, maxRunSeconds } = attempt.route;
     const slotMs = maxRunSeconds * 1000 + submitTimeoutMs;
     const lease = { token: claim.token, ms: submitTimeoutMs + LEASE_GRACE_MS, slotMs };
-    if (!(await this.attempts.startSubmit(attempt.id, lease))) return 'idle';
+    const task = this.taskOf(job, attempt);
+    // Not won: canceled, resolved by ops, or under another claim's lease. The next step sees which.
+    if (!(await this.attempts.startSubmit(attempt.id, lease))) return 'now';
     await reach('submit.leased', job.id);
+    let submitted: Submitted;
     try {
-      const task = this.taskOf(job, attempt);
-      const submitted = await this.calls.call(attempt, submitTimeoutMs, signal, (adapter, ctx) =>
+      // A lost claim does not cut this call: its lease fences it, and what is bought must be known.
+      submitted = await this.calls.call(attempt, submitTimeoutMs, stopping, (adapter, ctx) =>
         adapter.submit(task, ctx),
       );
-      await reach('submit.answered', job.id);
-      return await this.accepted(job, attempt, claim.token, submitted, slotMs);
     } catch (error) {
-      if (error instanceof ProviderError)
-        return this.failures.onSubmit(claim, { ...attempt, tries: attempt.tries + 1 }, error);
-      // The process is stopping, or the claim was lost: whether the provider took it is not known here.
-      throw error;
+      // The process is stopping: whether the provider took it is not known here.
+      if (!(error instanceof ProviderError)) throw error;
+      const tried = { ...attempt, tries: attempt.tries + 1 };
+      return outlast(() => this.failures.onSubmit(claim, tried, error), stopping);
     }
+    await reach('submit.answered', job.id);
+    return this.accepted({ claim, stopping }, attempt, submitted, slotMs);
   }
 
   private async accepted(
-    job: JobRow,
+    { claim, stopping }: Pick<StepContext, 'claim' | 'stopping'>,
     attempt: AttemptRow,
-    claimToken: string,
     submitted: Submitted,
     slotMs: number,
   ): Promise<Next> {
-    const saved = await this.attempts.saveTask(attempt, claimToken, submitted.taskId, slotMs);
+    const { job, token } = claim;
+    const task = { id: submitted.taskId, slotMs, namedByToken: this.calls.adapter(attempt).can.findByToken };
+    const saved = await outlast(() => this.attempts.saveTask(attempt, token, task), stopping);
     await reach('submit.saved', job.id);
     if (saved === 'orphan') {
       await this.signals.ops.tell({
@@ -113,16 +118,15 @@ export class SubmitStep {
       });
       return 'now';
     }
-    const moved = await this.moveToGenerating(job, claimToken, submitted.warnings ?? []);
-    if (moved) await this.outcomes.announce(moved, 'job.running');
+    await this.generating(job, token, submitted.warnings ?? []);
     return 'now';
   }
 
-  private async moveToGenerating(job: JobRow, claimToken: string, warnings: string[]): Promise<JobRow | null> {
+  private async generating(job: JobRow, claimToken: string, warnings: string[]): Promise<void> {
     const set = warnings.length > 0 ? [sql`warnings = warnings || ${JSON.stringify(warnings)}::jsonb`] : [];
     const moved = await this.jobs.move(this.db, { jobId: job.id, transition: 'submitted', claimToken, set });
     this.signals.notifier.changed(job.id);
-    return moved;
+    if (moved) await this.outcomes.announce(moved, 'job.running');
   }
 
   /** A submit died under its lease: nobody is on the wire any more, and the task id never came. */
@@ -148,12 +152,20 @@ export class SubmitStep {
         async (adapter, ctx) => (await adapter.findByToken?.(attempt.token, ctx)) ?? null,
       );
       if (taskId !== null) await this.attempts.adopt(attempt.id, taskId);
+      else if (this.mayBeOnTheWire(claim, attempt))
+        return { delayMs: msUntil(claim, attempt.leaseUntil ?? claim.now) + 50 };
       else await this.attempts.releaseLease(attempt.id, attempt.leaseToken);
       return 'now';
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       return this.failures.whileUnknown(claim, attempt, error);
     }
+  }
+
+  /** A request that timed out may still arrive: absence is proof after the lease only, unless buying twice costs nothing. */
+  private mayBeOnTheWire(claim: StepContext['claim'], attempt: AttemptRow): boolean {
+    if (this.calls.adapter(attempt).can.resubmitSafe) return false;
+    return attempt.leaseUntil !== null && attempt.leaseUntil > claim.now;
   }
 
   /** `unknown`: looked for as long as the route's `unknown_ttl` says, then lost. */

@@ -49,6 +49,7 @@ export class TendStep {
         : await this.stop(context, attempt, attempt.taskId);
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
+      if (error.kind === 'not_found') return this.missing(context, attempt);
       return this.overdue(context, attempt) ? this.lose(attempt) : SLOW_POLL_MS;
     }
   }
@@ -68,8 +69,12 @@ export class TendStep {
       return 0;
     }
     if (adapter.can.synchronous) return this.close(attempt, { state: 'lost' });
+    // In-cluster: whatever runs there costs nobody money.
+    if (adapter.can.resubmitSafe) return this.close(attempt, { state: 'canceled' });
+    await this.attempts.markUnknown(attempt.id, attempt.leaseToken, attempt.error);
     const ageMs = claim.now.getTime() - attempt.createdAt.getTime();
-    return ageMs < attempt.route.unknownTtlSeconds * 1000 ? SLOW_POLL_MS * 4 : this.lose(attempt);
+    const leftMs = attempt.route.unknownTtlSeconds * 1000 - ageMs;
+    return leftMs > 0 ? Math.min(SLOW_POLL_MS * 4, leftMs) : this.lose(attempt);
   }
 
   private async stop(
@@ -79,10 +84,11 @@ export class TendStep {
   ): Promise<number | null> {
     const { signal } = context;
     if (attempt.cancelRequestedAt === null) {
-      await this.attempts.requestCancel(attempt.id);
       const answer = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, async (adapter, ctx) =>
         adapter.cancel?.(taskId, ctx),
       );
+      // Only now: a cancel that did not get through is asked for again.
+      await this.attempts.requestCancel(attempt.id);
       if (answer === 'canceled') return this.close(attempt, { state: 'canceled' });
     }
     const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
@@ -96,7 +102,7 @@ export class TendStep {
       case 'failed':
         return this.close(attempt, { state: 'failed', error: toAttemptError(state.error, state.error.kind) });
       case 'missing':
-        return attempt.missing > 2 ? this.close(attempt, { state: 'canceled' }) : this.sawMissing(context, attempt);
+        return this.missing(context, attempt);
       case 'pending':
         return this.overdue(context, attempt)
           ? this.lose(attempt)
@@ -104,7 +110,9 @@ export class TendStep {
     }
   }
 
-  private async sawMissing({ claim }: StepContext, attempt: AttemptRow): Promise<number> {
+  /** Believed when it is said again and again. */
+  private async missing({ claim }: StepContext, attempt: AttemptRow): Promise<number | null> {
+    if (attempt.missing > 2) return this.close(attempt, { state: 'canceled' });
     const wakeAt = new Date(claim.now.getTime() + 2000);
     await this.attempts.polled(attempt.id, { missing: true, wakeAt });
     return 2000;
