@@ -11,6 +11,7 @@ import type { Database } from './database/database.js';
 import { DatabaseModule } from './database/database.module.js';
 import { EgressModule } from './egress/egress.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
+import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { findFfmpeg } from './media/find-ffmpeg.js';
@@ -57,6 +58,7 @@ export class AppModule {
         }),
         MediaModule.forRootAsync({ inject: [KilnConfig], useFactory: mediaTools }),
         KeysModule,
+        IdempotencyModule,
         WebhooksModule.forRootAsync({
           imports: [AssetsModule],
           inject: [Links],

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Param, Put, Query, Req, Res } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { STREAMED_BODY } from '../http/bodies.js';
 import { contentDisposition } from '../storage/content-disposition.js';
 import { parseRange } from './byte-range.js';
 import { Files, type OpenedFile } from './files.js';
@@ -12,6 +14,7 @@ const PRIVATE = 'private, max-age=3600';
 export class FilesController {
   constructor(private readonly files: Files) {}
 
+  @RouteConfig(STREAMED_BODY)
   @Put('put/:token')
   async put(@Param('token') token: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { 'content-type': type, 'content-length': length } = request.headers;

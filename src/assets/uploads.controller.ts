@@ -12,6 +12,7 @@ import {
   Res,
   UseGuards,
 } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { unusable } from '../common/errors.js';
@@ -21,6 +22,7 @@ import type { AuthKey } from '../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../keys/key.guard.js';
 import type { PresignedPut } from '../storage/object-store.js';
 import { ASSETS_OPTIONS, type AssetsOptions } from './assets-options.js';
+import { STREAMED_BODY } from '../http/bodies.js';
 import { Links } from './links.js';
 import { multipartFile } from './multipart-file.js';
 import { tooLarge, Uploads } from './uploads.js';
@@ -59,6 +61,7 @@ export class UploadsController {
     @Inject(ASSETS_OPTIONS) private readonly options: AssetsOptions,
   ) {}
 
+  @RouteConfig(STREAMED_BODY)
   @Post()
   async create(@CurrentKey() key: AuthKey, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { maxUploadBytes } = this.options;

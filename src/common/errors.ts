@@ -1,3 +1,5 @@
+import type { ErrorCode, ErrorType } from './error-types.js';
+
 /**
  * The one error that reaches a client. `type` is the reason, `code` is OpenAI's word where one exists, else the status as
  * a string; `param` is the field. Anything else that is thrown becomes a 500 without its text.
@@ -8,10 +10,10 @@ export class KilnError extends Error {
 
   constructor(
     readonly status: number,
-    readonly type: string,
+    readonly type: ErrorType,
     message: string,
     readonly detail: {
-      code?: string;
+      code?: ErrorCode;
       param?: string | null;
       /** Seconds for `Retry-After`. */
       retryAfterSeconds?: number;
@@ -29,25 +31,25 @@ export class KilnError extends Error {
     return this.detail.param ?? null;
   }
 
-  toBody(): { error: { message: string; type: string; code: string; param: string | null } } {
+  toBody(): { error: { message: string; type: ErrorType; code: string; param: string | null } } {
     return { error: { message: this.message, type: this.type, code: this.code, param: this.param } };
   }
 }
 
-export const invalidRequest = (message: string, param?: string, code?: string): KilnError =>
+export const invalidRequest = (message: string, param?: string, code?: ErrorCode): KilnError =>
   new KilnError(400, 'invalid_request_error', message, { param: param ?? null, code });
 
 export const notFound = (what: string, id: string): KilnError =>
   new KilnError(404, 'not_found', `No ${what} '${id}' exists for this key.`);
 
 /** Wrong state for what was asked: waiting does not help, so SDKs are told not to retry. */
-export const conflict = (message: string, type = 'conflict'): KilnError =>
+export const conflict = (message: string, type: ErrorType = 'conflict'): KilnError =>
   new KilnError(409, type, message, { shouldRetry: false });
 
-export const unusable = (message: string, param: string, type = 'unusable_media'): KilnError =>
+export const unusable = (message: string, param: string, type: ErrorType = 'unusable_media'): KilnError =>
   new KilnError(422, type, message, { param });
 
-export const unavailable = (message: string, retryAfterSeconds = 5, type = 'unavailable'): KilnError =>
+export const unavailable = (message: string, retryAfterSeconds = 5, type: ErrorType = 'unavailable'): KilnError =>
   new KilnError(503, type, message, { retryAfterSeconds });
 
 /** For the default branch of an exhaustive switch. */

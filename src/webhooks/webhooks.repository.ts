@@ -147,6 +147,10 @@ export class WebhooksRepository {
     return row !== null;
   }
 
+  async deleteOfJob(tx: Tx, jobId: string): Promise<void> {
+    await execute(tx, sql`DELETE FROM webhook_delivery WHERE job_id = ${jobId}`);
+  }
+
   /** Oldest first. */
   async ofJob(keyId: string, jobId: string): Promise<DeliveryRow[]> {
     return this.db.webhookDelivery.findMany({ where: { keyId, jobId }, omit: WITHOUT_BODY, orderBy: { id: 'asc' } });

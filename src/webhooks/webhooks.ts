@@ -75,6 +75,11 @@ export class Webhooks {
     return id;
   }
 
+  /** Of a deleted job: what is still due is not sent any more. */
+  async removeForJob(tx: Tx, jobId: string): Promise<void> {
+    await this.deliveries.deleteOfJob(tx, jobId);
+  }
+
   /** For deliveries just written, after the commit. */
   async enqueueAll(ids: readonly string[]): Promise<void> {
     await this.ring(ids.map((id) => ({ id, tick: 0 })));

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { VARIANTS } from '../../assets/media-types.js';
 import type { JsonObject } from '../../common/json.js';
+import { pageFields } from '../../common/page.js';
+import { JOB_STATUSES } from '../domain/states.js';
 
 const MAX_DEADLINE_SECONDS = 7 * 24 * 3600;
 const MAX_RETENTION_SECONDS = 365 * 24 * 3600;
@@ -38,28 +41,27 @@ export const createJobBody = z.strictObject({
 });
 export type CreateJobBody = z.infer<typeof createJobBody>;
 
+/** Body of POST /v1/jobs/{id}/replay; may be left out. */
 export const replayBody = z.strictObject({ route: z.string().min(1).max(200).optional() }).optional();
+/** Body of POSTs that take none. */
+export const noBody = z.strictObject({}).nullish();
 
-const queryInt = (min: number, max: number): z.ZodType<number | undefined> =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/)
-    .transform(Number)
-    .pipe(z.int().min(min).max(max))
-    .optional();
+/** Body of POST /v1/jobs/quote: a job, but no quote for it, for a quote would pin itself for ever. */
+export const quoteBody = createJobBody.omit({ quote_id: true });
+export type QuoteBody = z.infer<typeof quoteBody>;
 
 /** Query of GET /v1/jobs, `metadata[k]` apart. */
 export const listJobsQuery = z.looseObject({
-  limit: queryInt(1, 100),
-  after: z.string().max(64).optional(),
-  before: z.string().max(64).optional(),
-  order: z.enum(['asc', 'desc']).optional(),
-  status: z.enum(['queued', 'running', 'succeeded', 'failed', 'canceled']).optional(),
+  ...pageFields,
+  status: z.enum(JOB_STATUSES).optional(),
   model: z.string().max(200).optional(),
   created_after: z.iso.datetime({ offset: true }).optional(),
   created_before: z.iso.datetime({ offset: true }).optional(),
 });
-export type ListJobsQuery = z.infer<typeof listJobsQuery>;
+export type ListJobsQuery = z.output<typeof listJobsQuery>;
+
+export const eventsQuery = z.strictObject({ token: z.string().max(500).optional() });
+export const contentQuery = z.strictObject({ variant: z.enum(VARIANTS).default('content') });
 
 const LIST_FIELDS = Object.keys(listJobsQuery.shape);
 const METADATA_FIELD = /^metadata\[(.{1,64})\]$/;

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { Hold } from '../../billing/ledger.js';
 import { Ledger } from '../../billing/ledger.js';
 import { References, type StoredReference } from '../../assets/references.js';
-import { Database, queryRow, sql, sqlEmpty, type Sql } from '../../database/database.js';
+import { Database, execute, queryRow, sql, sqlEmpty, type Sql, type Tx } from '../../database/database.js';
+import { IdempotencyRepository, type IdempotencyScope } from '../../idempotency/idempotency.repository.js';
 import type { PriceSnapshot } from '../../billing/price.js';
 import type { Route } from '../../catalog/schema.js';
 import type { JsonObject } from '../../common/json.js';
@@ -31,9 +32,7 @@ export interface NewJob {
   retentionSeconds: number;
 }
 
-export interface IdempotencyClaim {
-  path: string;
-  key: string;
+export interface IdempotencyClaim extends IdempotencyScope {
   fingerprint: string;
 }
 
@@ -42,9 +41,13 @@ export type Created =
   /** The key was used before, by `jobId`; `same` tells whether for the same request. */
   | { kind: 'known'; jobId: string; same: boolean }
   /** A referenced asset was deleted between the check and the insert. */
-  | { kind: 'asset_gone' };
+  | { kind: 'asset_gone' }
+  /** As many jobs wait already as the key may have waiting. */
+  | { kind: 'full'; queued: number };
 
 const CONSTANT = sql`SELECT 1 AS one`;
+/** Advisory lock class of keys whose waiting jobs are counted: "room". */
+const ROOM_LOCK = 0x726f6f6d;
 
 /** Accepts a job: idempotency, job and hold stand in one statement, which is one transaction and one round trip. */
 @Injectable()
@@ -53,9 +56,35 @@ export class CreateRepository {
     private readonly db: Database,
     private readonly ledger: Ledger,
     private readonly references: References,
+    private readonly idempotency: IdempotencyRepository,
   ) {}
 
-  async create(job: NewJob, idempotency: IdempotencyClaim | null): Promise<Created> {
+  /** With `maxQueued` creations of one key stand in line, for two that count at once would both find room. */
+  async create(job: NewJob, idempotency: IdempotencyClaim | null, maxQueued: number | null): Promise<Created> {
+    if (maxQueued === null) return this.insert(this.db, job, idempotency);
+    return this.db.transaction(async (tx) => {
+      await execute(tx, sql`SELECT pg_advisory_xact_lock(${ROOM_LOCK}::int, hashtext(${job.keyId}))`);
+      const queued = await this.countQueued(job.keyId, tx);
+      if (queued < maxQueued) return this.insert(tx, job, idempotency);
+      return (idempotency && (await this.findKnown(idempotency, tx))) ?? { kind: 'full', queued };
+    });
+  }
+
+  /** The job an idempotency key stands for; null when the key is free. */
+  async findKnown(claim: IdempotencyClaim, db: Tx = this.db): Promise<Extract<Created, { kind: 'known' }> | null> {
+    const row = await this.idempotency.find(claim, db);
+    return row?.workId ? { kind: 'known', jobId: row.workId, same: row.fingerprint === claim.fingerprint } : null;
+  }
+
+  async countQueued(keyId: string, db: Tx = this.db): Promise<number> {
+    const row = await queryRow<{ n: bigint }>(
+      db,
+      sql`SELECT count(*) AS n FROM job WHERE key_id = ${keyId} AND status IN ('queued', 'running') AND stage IN ('waiting', 'preparing')`,
+    );
+    return Number(row?.n ?? 0);
+  }
+
+  private async insert(db: Tx, job: NewJob, idempotency: IdempotencyClaim | null): Promise<Created> {
     const hold: Hold = {
       keyId: job.keyId,
       workId: job.id,
@@ -65,44 +94,20 @@ export class CreateRepository {
       from: sql`created`,
     };
     const pins = this.references.pinCtes(job.id, job.references, sql`created`);
+    const accepted = idempotency
+      ? this.idempotency.claimForWork(idempotency, idempotency.fingerprint, job.id)
+      : CONSTANT;
     const row = await queryRow(
-      this.db,
-      sql`WITH accepted AS (${idempotency ? claimSql(job, idempotency) : CONSTANT}),
+      db,
+      sql`WITH accepted AS (${accepted}),
             created AS (${insertSql(job)}),
             ${pins ? sql`${pins},` : sqlEmpty}
             ${this.ledger.holdCtes(hold)}
           SELECT * FROM created`,
     );
     if (row) return { kind: 'created', job: camelRow<JobRow>(row) };
-    if (!idempotency) return { kind: 'asset_gone' };
-    return (await this.findKnown(job.keyId, idempotency)) ?? { kind: 'asset_gone' };
+    return (idempotency && (await this.findKnown(idempotency, db))) ?? { kind: 'asset_gone' };
   }
-
-  /** What an idempotency key stands for; null when it is free. Older ones than a day are free again. */
-  async findKnown(keyId: string, claim: IdempotencyClaim): Promise<Extract<Created, { kind: 'known' }> | null> {
-    const row = await queryRow<{ fingerprint: string; workId: string | null }>(
-      this.db,
-      sql`SELECT fingerprint, work_id AS "workId" FROM idempotency
-          WHERE key_id = ${keyId} AND path = ${claim.path} AND idem_key = ${claim.key} AND created_at > now() - interval '24 hours'`,
-    );
-    return row?.workId ? { kind: 'known', jobId: row.workId, same: row.fingerprint === claim.fingerprint } : null;
-  }
-
-  async countQueued(keyId: string): Promise<number> {
-    const row = await queryRow<{ n: bigint }>(
-      this.db,
-      sql`SELECT count(*) AS n FROM job WHERE key_id = ${keyId} AND status IN ('queued', 'running') AND stage IN ('waiting', 'preparing')`,
-    );
-    return Number(row?.n ?? 0);
-  }
-}
-
-function claimSql(job: NewJob, { path, key, fingerprint }: IdempotencyClaim): Sql {
-  return sql`INSERT INTO idempotency (key_id, path, idem_key, fingerprint, work_id)
-    VALUES (${job.keyId}, ${path}, ${key}, ${fingerprint}, ${job.id})
-    ON CONFLICT (key_id, path, idem_key) DO UPDATE SET fingerprint = excluded.fingerprint, work_id = excluded.work_id, created_at = now()
-      WHERE idempotency.created_at <= now() - interval '24 hours'
-    RETURNING 1 AS one`;
 }
 
 function insertSql(job: NewJob): Sql {

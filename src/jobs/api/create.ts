@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { References } from '../../assets/references.js';
-import { conflict, invalidRequest, KilnError } from '../../common/errors.js';
+import { conflict, KilnError } from '../../common/errors.js';
 import { newId, sha256Hex } from '../../common/ids.js';
 import { canonicalJson } from '../../common/json.js';
 import { KilnConfig } from '../../config/config.js';
+import { keyReused } from '../../idempotency/idempotency-key.js';
 import type { AuthKey } from '../../keys/auth-key.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { Admission } from '../admission/admission.js';
@@ -16,7 +17,7 @@ import { CreateRepository, type IdempotencyClaim, type NewJob } from './create.r
 import { JobRequests, type JobRequest } from './request.js';
 
 const PRIORITIES = { low: 0, normal: 1, high: 2 } as const;
-const MAX_IDEMPOTENCY_KEY = 255;
+const RETRY_WHEN_FULL_SECONDS = 10;
 export const CREATE_PATH = '/v1/jobs';
 
 /** Gets an accepted job going. */
@@ -52,9 +53,9 @@ export class JobCreation {
     body: CreateJobBody,
     idempotencyKey: string | null,
   ): Promise<{ job: JobRow; created: boolean }> {
-    const claim = idempotencyKey === null ? null : claimOf(body, idempotencyKey);
+    const claim = idempotencyKey === null ? null : claimOf(key, body, idempotencyKey);
     // Before anything is judged: a retry must find its job even where the same request would be refused by now.
-    const known = claim && (await this.rows.findKnown(key.id, claim));
+    const known = claim && (await this.rows.findKnown(claim));
     if (known) return this.attach(known.jobId, known.same);
 
     const request = await this.requests.read(key, body);
@@ -62,12 +63,14 @@ export class JobCreation {
     await this.assertRoom(key);
     const stored =
       request.parsed.references.length === 0 ? [] : await this.references.accept(key.id, request.parsed.references);
-    const created = await this.rows.create(this.rowOf(key, body, request, stored), claim);
+    const created = await this.rows.create(this.rowOf(key, body, request, stored), claim, key.maxQueuedJobs);
     switch (created.kind) {
       case 'known':
         return this.attach(created.jobId, created.same);
       case 'asset_gone':
         throw conflict('A referenced upload or output was deleted while the job was being created.', 'asset_deleted');
+      case 'full':
+        throw tooMany(created.queued, key);
       case 'created':
         await reach('create.inserted', created.job.id);
         this.start.begin(created.job);
@@ -76,32 +79,17 @@ export class JobCreation {
   }
 
   private async attach(jobId: string, same: boolean): Promise<{ job: JobRow; created: boolean }> {
-    if (!same) {
-      throw new KilnError(
-        422,
-        'idempotency_key_reused',
-        'This Idempotency-Key was used within 24 hours for a request with another body.',
-        {
-          param: 'Idempotency-Key',
-          shouldRetry: false,
-        },
-      );
-    }
+    if (!same) throw keyReused();
     const job = await this.jobs.byId(jobId);
     if (!job || job.deletedAt) throw conflict('The job of this Idempotency-Key was deleted.', 'job_deleted');
     return { job, created: false };
   }
 
+  /** Early, so that a full key's media is not taken in; what counts is the count beside the insert. */
   private async assertRoom(key: AuthKey): Promise<void> {
     if (key.maxQueuedJobs === null) return;
     const queued = await this.rows.countQueued(key.id);
-    if (queued < key.maxQueuedJobs) return;
-    throw new KilnError(
-      429,
-      'rate_limit_exceeded',
-      `This key has ${queued} jobs waiting; its limit is ${key.maxQueuedJobs}.`,
-      { retryAfterSeconds: 10 },
-    );
+    if (queued >= key.maxQueuedJobs) throw tooMany(queued, key);
   }
 
   private rowOf(key: AuthKey, body: CreateJobBody, request: JobRequest, references: NewJob['references']): NewJob {
@@ -130,13 +118,15 @@ export class JobCreation {
   }
 }
 
+const tooMany = (queued: number, key: AuthKey): KilnError =>
+  new KilnError(429, 'rate_limit_exceeded', `This key has ${queued} jobs waiting; its limit is ${key.maxQueuedJobs}.`, {
+    retryAfterSeconds: RETRY_WHEN_FULL_SECONDS,
+  });
+
 /** The hash is of parsed fields, so that spacing and key order do not matter; a data URI's bytes are in its text. */
-function claimOf(body: CreateJobBody, key: string): IdempotencyClaim {
-  if (key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY) {
-    throw invalidRequest(
-      `'Idempotency-Key' must have 1 to ${MAX_IDEMPOTENCY_KEY} characters; got ${key.length}.`,
-      'Idempotency-Key',
-    );
-  }
-  return { path: CREATE_PATH, key, fingerprint: sha256Hex(canonicalJson(body)) };
-}
+const claimOf = ({ id }: AuthKey, body: CreateJobBody, key: string): IdempotencyClaim => ({
+  keyId: id,
+  path: CREATE_PATH,
+  key,
+  fingerprint: sha256Hex(canonicalJson(body)),
+});

@@ -5,6 +5,7 @@ import { authenticate } from '../../keys/key.guard.js';
 import { Keys } from '../../keys/keys.js';
 import { JobEventStream } from '../events/stream.js';
 import { JobsRepository } from '../store/jobs.repository.js';
+import { eventsQuery } from './bodies.js';
 import { EventTokens } from '../view/event-tokens.js';
 
 /** The event stream, for a key or, in browsers whose EventSource sends no headers, for the token in `urls.events`. */
@@ -20,7 +21,7 @@ export class JobEventsController {
   @Get(':id/events')
   async events(
     @Param('id') id: string,
-    @Query('token') token: string | undefined,
+    @Query({ schema: eventsQuery }) { token }: { token?: string },
     @Headers('last-event-id') lastEventId: string | undefined,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
@@ -30,6 +31,6 @@ export class JobEventsController {
     const job = keyId === null ? null : await this.jobs.ofKey(keyId, id);
     if (!job) throw notFound('job', id.slice(0, 64));
     const after = lastEventId !== undefined && /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : null;
-    await this.stream.send(job, after, reply);
+    await this.stream.send(job, after, reply, request.method === 'HEAD');
   }
 }

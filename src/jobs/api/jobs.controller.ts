@@ -13,9 +13,11 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { VARIANTS, type Variant } from '../../assets/media-types.js';
+import type { Variant } from '../../assets/media-types.js';
 import { Outputs } from '../../assets/outputs.js';
-import { invalidRequest, KilnError, notFound } from '../../common/errors.js';
+import { conflict, invalidRequest, KilnError, notFound } from '../../common/errors.js';
+import { readIdempotencyKey } from '../../idempotency/idempotency-key.js';
+import { OwnIdempotency } from '../../idempotency/idempotency.interceptor.js';
 import type { AuthKey } from '../../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
 import { isTerminal } from '../domain/states.js';
@@ -25,18 +27,20 @@ import type { JobRow } from '../store/rows.js';
 import { JobViews } from '../view/job-views.js';
 import type { JobView } from '../view/job-view.js';
 import {
+  contentQuery,
   createJobBody,
   listJobsQuery,
+  noBody,
+  quoteBody,
   readMetadataFilter,
   replayBody,
   type CreateJobBody,
   type ListJobsQuery,
+  type QuoteBody,
 } from './bodies.js';
 import { JobCommands } from './commands.js';
 import { ListRepository } from './list.repository.js';
 import { QUOTE_LIFE_SECONDS } from './price-token.js';
-
-const DEFAULT_LIMIT = 20;
 
 /** The jobs API. What it takes and gives is described by the schemas; what it does is in the commands. */
 @Controller('v1/jobs')
@@ -52,25 +56,29 @@ export class JobsController {
   ) {}
 
   @Post()
+  @HttpCode(202)
+  @OwnIdempotency()
   async create(
     @CurrentKey() key: AuthKey,
     @Body({ schema: createJobBody }) body: CreateJobBody,
-    @Headers('idempotency-key') idempotencyKey: string | undefined,
     @Headers('prefer') prefer: string | undefined,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
     const waitSeconds = readPrefer(prefer);
-    const { job, created } = await this.commands.create.create(key, body, idempotencyKey ?? null);
-    const latest = waitSeconds > 0 ? await this.waiter.wait(job, waitSeconds, hangUp(request)) : job;
-    reply.code(waitSeconds > 0 && isTerminal(latest.status) ? 200 : 202);
+    const { job, created } = await this.commands.create.create(key, body, readIdempotencyKey(request.headers));
+    // Before the wait: should reading the job fail after it, the client still learns which one it made.
+    reply.header('x-kiln-job-id', job.id);
     if (!created) reply.header('idempotent-replayed', 'true');
+    if (waitSeconds === 0) return this.answer(job, reply);
+    const latest = await this.waiter.wait(job, waitSeconds, hangUp(reply));
+    reply.code(isTerminal(latest.status) ? 200 : 202).header('preference-applied', `wait=${waitSeconds}`);
     return this.answer(latest, reply);
   }
 
   @Post('quote')
   @HttpCode(200)
-  async quote(@CurrentKey() key: AuthKey, @Body({ schema: createJobBody }) body: CreateJobBody): Promise<object> {
+  async quote(@CurrentKey() key: AuthKey, @Body({ schema: quoteBody }) body: QuoteBody): Promise<object> {
     const request = await this.commands.requests.read(key, body);
     const [route] = request.routes;
     const expiresAt = new Date(Date.now() + QUOTE_LIFE_SECONDS * 1000);
@@ -105,6 +113,7 @@ export class JobsController {
         unknown[0].slice(0, 100),
         'unknown_parameter',
       );
+    const { limit, after, before, order } = query;
     const { jobs, hasMore } = await this.lists.list(
       {
         keyId: key.id,
@@ -114,7 +123,7 @@ export class JobsController {
         createdAfter: query.created_after === undefined ? undefined : new Date(query.created_after),
         createdBefore: query.created_before === undefined ? undefined : new Date(query.created_before),
       },
-      { limit: query.limit ?? DEFAULT_LIMIT, after: query.after, before: query.before, order: query.order ?? 'desc' },
+      { limit, after, before, order },
     );
     const data = await this.views.many(jobs);
     return { object: 'list', data, has_more: hasMore, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
@@ -134,6 +143,7 @@ export class JobsController {
   async cancel(
     @CurrentKey() key: AuthKey,
     @Param('id') id: string,
+    @Body({ schema: noBody }) _body: object | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
     return this.answer(await this.commands.cancel.cancel(key.id, id), reply);
@@ -149,7 +159,9 @@ export class JobsController {
   ): Promise<JobView> {
     const job = await this.owned(key, id);
     const replayed = await this.commands.replay.replay(job, { route: body?.route });
-    return this.answer(replayed ?? (await this.owned(key, id)), reply);
+    const latest = replayed ?? (await this.owned(key, id));
+    if (latest.run === job.run) throw conflict('The job changed while it was being replayed; ask again.');
+    return this.answer(latest, reply);
   }
 
   @Delete(':id')
@@ -163,11 +175,10 @@ export class JobsController {
     @CurrentKey() key: AuthKey,
     @Param('id') id: string,
     @Param('n') n: string,
-    @Query('variant') variant: string | undefined,
+    @Query({ schema: contentQuery }) { variant: wanted }: { variant: Variant },
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
     const job = await this.owned(key, id);
-    const wanted = readVariant(variant);
     if (!isTerminal(job.status))
       throw new KilnError(409, 'job_not_finished', `The job is ${job.status}; its outputs come with 'succeeded'.`, {
         retryAfterSeconds: 5,
@@ -179,7 +190,7 @@ export class JobsController {
     if (output.expired)
       throw new KilnError(410, 'output_expired', `The output expired at ${row.expiresAt.toISOString()}.`);
     const link = wanted === 'content' ? output.url : output.variants[wanted]?.url;
-    if (!link) throw notFound(`${wanted} of output`, n);
+    if (!link) throw notFound(`${wanted} of output`, n.slice(0, 20));
     reply.header('cache-control', 'no-store').redirect(link, 302);
   }
 
@@ -209,19 +220,10 @@ export function readPrefer(header: string | undefined): number {
   return Number(seconds);
 }
 
-function readVariant(value: string | undefined): Variant {
-  const found = VARIANTS.find((variant) => variant === (value ?? 'content'));
-  if (found === undefined)
-    throw invalidRequest(
-      `'variant' must be one of ${VARIANTS.join(', ')}; got '${(value ?? '').slice(0, 100)}'.`,
-      'variant',
-    );
-  return found;
-}
-
-/** Aborts when the client goes away. */
-function hangUp(request: FastifyRequest): AbortSignal {
+/** Aborts when the client goes away. The answer's own event: a kept-alive socket would gather listeners. */
+function hangUp(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  request.raw.socket.once('close', () => gone.abort());
+  if (reply.raw.destroyed) gone.abort();
+  reply.raw.once('close', () => gone.abort());
   return gone.signal;
 }

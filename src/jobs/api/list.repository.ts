@@ -30,8 +30,10 @@ export class ListRepository {
   constructor(private readonly db: Database) {}
 
   async list(filter: JobFilter, page: Page): Promise<{ jobs: JobRow[]; hasMore: boolean }> {
+    if (page.after !== undefined && page.before !== undefined)
+      throw invalidRequest("Send 'after' or 'before', not both.", 'before');
     // `before` reads backwards from its cursor and turns the page round again.
-    const backwards = page.before !== undefined && page.after === undefined;
+    const backwards = page.before !== undefined;
     const ascending = (page.order === 'asc') !== backwards;
     const cursor = page.after ?? page.before;
     const conditions = [...conditionsOf(filter)];
@@ -51,6 +53,7 @@ export class ListRepository {
   private async assertCursor(keyId: string | null, id: string, param: string): Promise<void> {
     if (!isId('job', id)) throw invalidRequest(`'${param}' must be a job id; got '${id.slice(0, 64)}'.`, param);
     const owner = keyId === null ? sql`TRUE` : sql`key_id = ${keyId}`;
+    // A deleted job still stands somewhere in the order: whoever pages goes on from it.
     const row = await queryRow(this.db, sql`SELECT id FROM job WHERE id = ${id} AND ${owner}`);
     if (!row) throw notFound('job', id);
   }

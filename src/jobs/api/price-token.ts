@@ -42,8 +42,8 @@ export class PriceTokens {
   read(token: string, request: { keyId: string; model: string; input: JsonObject; now: Date }): PriceSnapshot {
     const refuse = (why: string) =>
       invalidRequest(`'quote_id' ${why}; ask POST /v1/jobs/quote for another.`, 'quote_id');
-    const [text = '', mac = ''] = token.replace(/^quote_/, '').split('.');
-    if (!token.startsWith('quote_') || !this.keys.some((key) => same(this.mac(key, text), mac)))
+    const [, text = '', mac = ''] = /^quote_([^.]+)\.([^.]+)$/.exec(token) ?? [];
+    if (text === '' || !this.keys.some((key) => same(this.mac(key, text), mac)))
       throw refuse('is not a quote of this service');
     const parsed = payload.safeParse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
     if (!parsed.success) throw refuse('is not a quote of this service');
@@ -60,8 +60,11 @@ export class PriceTokens {
   }
 }
 
-const same = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+/** Compared as bytes: text of one length may have two lengths in UTF-8. */
+function same(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
 
 /** The prompt does not change a price: a quote stays good while a user still edits the text. */
 function fingerprint(input: JsonObject): string {

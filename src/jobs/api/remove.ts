@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Outputs } from '../../assets/outputs.js';
 import { conflict, notFound } from '../../common/errors.js';
 import { Database, execute, queryRow, sql } from '../../database/database.js';
+import { Webhooks } from '../../webhooks/webhooks.js';
 import { isTerminal } from '../domain/states.js';
 import { AttemptsRepository } from '../store/attempts.repository.js';
 import { JobsRepository } from '../store/jobs.repository.js';
@@ -13,11 +14,12 @@ export class JobRemoval {
     private readonly jobs: JobsRepository,
     private readonly attempts: AttemptsRepository,
     private readonly outputs: Outputs,
+    private readonly webhooks: Webhooks,
   ) {}
 
   /**
-   * Tombstone first, then objects and rows: a crash in between leaves nothing readable, and the sweep finishes it. Ledger and
-   * usage rows stay. 409 for a live job, and while an attempt may still be working or another job reads an output.
+   * Tombstone first, with the messages about it, then objects and rows: a crash in between leaves nothing readable, and the
+   * sweep finishes it. Ledger and usage rows stay. 409 for a live job, and while an attempt may still be working or another job reads an output.
    */
   async remove(keyId: string, id: string): Promise<void> {
     const job = await this.jobs.ofKey(keyId, id);
@@ -35,8 +37,9 @@ export class JobRemoval {
       await this.outputs.assertUnpinned(tx, id);
       await execute(
         tx,
-        sql`UPDATE job SET deleted_at = now(), input = '{}'::jsonb, metadata = '{}'::jsonb, "references" = '[]'::jsonb, webhook = NULL, updated_at = now() WHERE id = ${id}`,
+        sql`UPDATE job SET deleted_at = now(), input = 'null'::jsonb, provider_options = '{}'::jsonb, metadata = '{}'::jsonb, "references" = '[]'::jsonb, webhook = NULL, updated_at = now() WHERE id = ${id}`,
       );
+      await this.webhooks.removeForJob(tx, id);
     });
     await this.outputs.removeForJob(id);
   }

@@ -27,6 +27,7 @@ export class JobHub {
   private connection: DedicatedConnection | null = null;
   private timer: NodeJS.Timeout | null = null;
   private closing = false;
+  private looking = false;
 
   constructor(
     private readonly db: Database,
@@ -76,6 +77,7 @@ export class JobHub {
       try {
         const connection = await this.db.dedicatedConnection('kiln-events');
         this.connection = connection;
+        if (this.closing) return await connection.end();
         connection.on('notification', ({ payload }) => {
           for (const id of (payload ?? '').split(',')) this.wake(id);
         });
@@ -84,23 +86,28 @@ export class JobHub {
         await ended;
       } catch (error) {
         this.logger.debug({ err: error }, 'the event connection is away; changes are found once a second');
+        await this.connection?.end().catch(() => undefined);
       }
       if (!this.closing) await delay(RECONNECT_MS);
     }
   }
 
   private async catchUp(): Promise<void> {
+    if (this.looking || this.watched.size === 0) return;
+    this.looking = true;
     try {
       for (const { id, version, progress } of await this.jobs.marks([...this.watched.keys()])) {
         const one = this.watched.get(id);
         const mark = `${version}/${progress}`;
         if (!one || one.mark === mark) continue;
-        const first = one.mark === null;
+        // The first look wakes too: the job may have changed since its watcher read it, and nobody tells again.
         one.mark = mark;
-        if (!first) this.wake(id);
+        this.wake(id);
       }
     } catch (error) {
       this.logger.debug({ err: error }, 'watched jobs could not be looked at');
+    } finally {
+      this.looking = false;
     }
   }
 

@@ -1,15 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import type { Writable } from 'node:stream';
+import { delay } from '../../common/time.js';
+import { isDatabaseDown } from '../../database/connection.js';
 import { isTerminal } from '../domain/states.js';
 import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobRow } from '../store/rows.js';
 import { JobViews } from '../view/job-views.js';
 import { JobHub } from './hub.js';
+import { frame, SseWriter } from './sse.js';
 
-const HEARTBEAT_MS = 15_000;
+const TIMES = { heartbeatMs: 15_000, stallMs: 60_000 };
 const RECONNECT_HINT_MS = 2000;
-const TERMINAL_EVENTS = ['job.succeeded', 'job.failed', 'job.canceled'];
+const OUTAGE_RETRY_MS = 1000;
+
+/** Where a reader is: the last event it has, and the progress it was told. */
+interface Reader {
+  seen: number;
+  progress: number | null;
+}
 
 /**
  * Server-sent events of one job: a snapshot first, then every event after `Last-Event-ID`, progress as it comes, the whole
@@ -23,23 +31,23 @@ export class JobEventStream {
     private readonly views: JobViews,
   ) {}
 
-  async send(job: JobRow, lastEventId: number | null, reply: FastifyReply): Promise<void> {
+  async send(job: JobRow, lastEventId: number | null, reply: FastifyReply, headOnly: boolean): Promise<void> {
     if (isTerminal(job.status) && lastEventId !== null && lastEventId >= job.eventSeq) {
       await reply.code(204).send();
       return;
     }
     reply.hijack();
-    const out = reply.raw;
-    out.writeHead(200, {
+    reply.raw.writeHead(200, {
       ...stringHeaders(reply),
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
-    await this.follow(job, lastEventId, out);
+    if (headOnly) reply.raw.end();
+    else await this.follow(job, lastEventId, new SseWriter(reply.raw, TIMES));
   }
 
-  private async follow(job: JobRow, lastEventId: number | null, out: Writable & { destroyed: boolean }): Promise<void> {
+  private async follow(job: JobRow, lastEventId: number | null, out: SseWriter): Promise<void> {
     let wake: () => void = () => undefined;
     let dirty = false;
     let closing = false;
@@ -51,69 +59,67 @@ export class JobEventStream {
       closing ||= kind === 'closing';
       poke();
     });
-    out.on('close', poke).on('error', poke);
-    const heartbeat = setInterval(() => out.write(': keep-alive\n\n'), HEARTBEAT_MS);
+    out.onGone(poke);
+    let reader: Reader | null = null;
     try {
-      let seen = await this.start(job, lastEventId, out);
-      let progress = job.progress;
-      for (;;) {
-        const fresh = await this.jobs.byId(job.id);
-        if (!fresh || fresh.deletedAt || out.destroyed) return;
-        seen = await this.sendEvents(fresh, seen, out);
-        if (isTerminal(fresh.status) && seen >= fresh.eventSeq) return;
-        if (fresh.progress !== null && fresh.progress !== progress) {
-          progress = fresh.progress;
-          const [view] = await this.views.many([fresh]);
-          out.write(
-            frame('job.progress', {
-              id: fresh.id,
-              status: fresh.status,
-              stage: fresh.stage,
-              progress,
-              eta_seconds: view?.eta_seconds ?? null,
-            }),
-          );
-        }
-        if (closing) {
-          out.write(`retry: ${RECONNECT_HINT_MS}\n\n`);
-          return;
-        }
-        if (!dirty) await new Promise<void>((resolve) => (wake = resolve));
+      while (!out.isGone) {
         dirty = false;
+        try {
+          reader ??= await this.start(job, lastEventId, out);
+          if (await this.catchUp(job.id, reader, out)) return;
+        } catch (error) {
+          // The stream outlives a restart of the database: a browser takes an answer of 503 for the end.
+          if (!isDatabaseDown(error)) throw error;
+          if (!closing) await delay(OUTAGE_RETRY_MS);
+          dirty = true;
+        }
+        if (closing) return await out.write(`retry: ${RECONNECT_HINT_MS}\n\n`);
+        if (!dirty) await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
-      clearInterval(heartbeat);
       unwatch();
       out.end();
     }
   }
 
-  /** The snapshot carries no id: it repeats nothing and skips nothing. Returns the last event the reader has. */
-  private async start(job: JobRow, lastEventId: number | null, out: Writable): Promise<number> {
+  private async start(job: JobRow, lastEventId: number | null, out: SseWriter): Promise<Reader> {
     const fresh = (await this.jobs.byId(job.id)) ?? job;
-    out.write(frame('snapshot', await this.views.one(fresh)));
-    if (lastEventId !== null) return lastEventId;
+    await out.write(frame('snapshot', await this.views.one(fresh)));
     // A new reader has the state already; of a finished job it still gets the terminal event, which ends the stream.
-    return isTerminal(fresh.status) ? fresh.eventSeq - 1 : fresh.eventSeq;
+    const seen = isTerminal(fresh.status) ? fresh.eventSeq - 1 : fresh.eventSeq;
+    return { seen: lastEventId === null ? seen : Math.min(lastEventId, seen), progress: fresh.progress };
   }
 
-  private async sendEvents(job: JobRow, after: number, out: Writable): Promise<number> {
-    let seen = after;
-    if (job.eventSeq <= after) return seen;
-    for (const event of await this.jobs.events(job.id, after)) {
-      const whole = TERMINAL_EVENTS.includes(event.type) && event.seq === job.eventSeq;
-      const data = whole
-        ? await this.views.one(job)
-        : { id: job.id, type: event.type, at: event.createdAt.toISOString(), ...event.data };
-      out.write(frame(event.type, data, event.seq));
-      seen = event.seq;
+  /** Sends what is new; true when there will be nothing more. */
+  private async catchUp(jobId: string, reader: Reader, out: SseWriter): Promise<boolean> {
+    const job = await this.jobs.byId(jobId);
+    if (!job || job.deletedAt || out.isGone) return true;
+    await this.sendEvents(job, reader, out);
+    if (isTerminal(job.status)) {
+      await out.write(frame(`job.${job.status}`, await this.views.one(job), job.eventSeq));
+      return true;
     }
-    return seen;
+    if (job.progress !== null && job.progress !== reader.progress) {
+      reader.progress = job.progress;
+      const { status, stage, progress, eta_seconds } = await this.views.one(job);
+      await out.write(frame('job.progress', { id: job.id, status, stage, progress, eta_seconds }));
+    }
+    return false;
   }
-}
 
-function frame(event: string, data: object, id?: number): string {
-  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  /** Every event after the reader's, but the terminal one, whose place the whole job takes. */
+  private async sendEvents(job: JobRow, reader: Reader, out: SseWriter): Promise<void> {
+    const last = isTerminal(job.status) ? job.eventSeq - 1 : job.eventSeq;
+    while (reader.seen < last && !out.isGone) {
+      const events = await this.jobs.events(job.id, reader.seen);
+      for (const event of events.filter(({ seq }) => seq <= last)) {
+        const data = { id: job.id, type: event.type, at: event.createdAt.toISOString(), ...event.data };
+        await out.write(frame(event.type, data, event.seq));
+      }
+      // Old history is deleted after its retention: then there is nothing to send.
+      reader.seen = Math.max(events.at(-1)?.seq ?? last, reader.seen + 1);
+    }
+  }
 }
 
 function stringHeaders(reply: FastifyReply): Record<string, string> {

@@ -1,0 +1,152 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { KilnError } from '../common/errors.js';
+import { newSecret } from '../common/ids.js';
+import { delay } from '../common/time.js';
+import { Keyring, type PurposeKeys } from '../config/secret.js';
+import { AnsweredBefore } from '../http/answered-before.js';
+import { seal, unseal } from '../keys/sealed.js';
+import { Logger } from '../telemetry/logger.js';
+import { type BodyFingerprint, fingerprintOf } from './body-fingerprint.js';
+import { keyReused } from './idempotency-key.js';
+import { IdempotencyRepository, type IdempotencyRow, type IdempotencyScope, UNREAD } from './idempotency.repository.js';
+
+export interface IdempotencyTimes {
+  /** A dead owner's claim ends after this; a live one renews it three times as often. */
+  leaseMs: number;
+  /** How long a repetition waits for the first request's answer. */
+  waitMs: number;
+  lookEveryMs: number;
+}
+export const IDEMPOTENCY_TIMES = Symbol('IDEMPOTENCY_TIMES');
+
+/** No request lives longer: a renewal that outlives its request must end. */
+const MAX_RENEWALS_MS = 3_600_000;
+const MAX_ANSWER_CHARS = 1024 * 1024;
+const KEPT_HEADERS = /^(content-type|location|cache-control|x-kiln-(?!request-id$).*)$/;
+
+const storedAnswer = z.object({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.string() });
+type StoredAnswer = z.infer<typeof storedAnswer>;
+
+interface Owned {
+  scope: IdempotencyScope;
+  token: string;
+  fingerprint: BodyFingerprint;
+  renewal: NodeJS.Timeout;
+}
+
+/**
+ * `Idempotency-Key` for requests whose effect is an answer: the first request owns the key while it runs, under a lease that
+ * it renews; its answer is stored before it is sent, sealed because answers hold links and secrets. Refusals and failures
+ * changed nothing and are not remembered. Creation of jobs claims its key in the statement that inserts the job instead.
+ */
+@Injectable()
+export class Idempotency {
+  private readonly owned = new WeakMap<FastifyRequest, Owned>();
+  private readonly sealingKeys: PurposeKeys;
+
+  constructor(
+    private readonly rows: IdempotencyRepository,
+    private readonly logger: Logger,
+    @Inject(IDEMPOTENCY_TIMES) private readonly times: IdempotencyTimes,
+    keyring: Keyring,
+  ) {
+    this.sealingKeys = keyring.keys('answers');
+  }
+
+  /** Stores the answers of requests that `begin` let through. */
+  register(fastify: FastifyInstance): void {
+    fastify.addHook('onSend', async (request, reply, payload) => {
+      const owned = this.owned.get(request);
+      if (owned) {
+        this.owned.delete(request);
+        await this.end(owned, reply, payload);
+      }
+      return payload;
+    });
+  }
+
+  /**
+   * Returns where the request is the first with its key. Throws AnsweredBefore with the first one's answer, 422 where that was
+   * another request, and 409 where it is still running after `waitMs`.
+   */
+  async begin(request: FastifyRequest, scope: IdempotencyScope, signal: AbortSignal): Promise<void> {
+    const fingerprint = fingerprintOf(request);
+    const token = newSecret();
+    const until = Date.now() + this.times.waitMs;
+    // A body that was read to compare it is gone: such a request can attach, but no longer be the first.
+    let own = fingerprint.known;
+    for (let isRead = false; ;) {
+      if (!isRead && (await this.rows.claim(scope, own ?? UNREAD, token, this.times.leaseMs))) {
+        this.owned.set(request, { scope, token, fingerprint, renewal: this.keepRenewing(scope, token) });
+        return;
+      }
+      isRead ||= own === null;
+      own ??= await fingerprint.finish();
+      const row = await this.rows.find(scope);
+      if (row && row.fingerprint !== UNREAD && row.fingerprint !== own) throw keyReused();
+      if (row?.answer) throw new AnsweredBefore(this.open(scope, row.answer));
+      if (Date.now() >= until || signal.aborted || (isRead && !row)) throw stillRunning();
+      await delay(this.times.lookEveryMs, signal).catch(() => undefined);
+    }
+  }
+
+  private async end(
+    { scope, token, fingerprint, renewal }: Owned,
+    reply: FastifyReply,
+    payload: unknown,
+  ): Promise<void> {
+    try {
+      const answer = answerOf(reply, payload);
+      if (answer) {
+        const read = await fingerprint.finish();
+        const sealed = seal(Buffer.from(JSON.stringify(answer)), this.sealingKeys, contextOf(scope));
+        await this.rows.store(scope, token, read, sealed);
+      } else {
+        await this.rows.release(scope, token);
+      }
+    } catch (error) {
+      // The answer goes out all the same; the lease ends by itself.
+      this.logger.warn({ err: error }, 'an answer could not be kept for its Idempotency-Key');
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  private keepRenewing(scope: IdempotencyScope, token: string): NodeJS.Timeout {
+    const startedAt = Date.now();
+    const timer = setInterval(() => {
+      if (Date.now() - startedAt > MAX_RENEWALS_MS) clearInterval(timer);
+      else void this.rows.renew(scope, token, this.times.leaseMs).catch(() => undefined);
+    }, this.times.leaseMs / 3);
+    return timer.unref();
+  }
+
+  private open(scope: IdempotencyScope, answer: NonNullable<IdempotencyRow['answer']>): StoredAnswer {
+    const plain = unseal(answer, this.sealingKeys, contextOf(scope)).toString('utf8');
+    const { status, headers, body } = storedAnswer.parse(JSON.parse(plain));
+    return { status, headers: { ...headers, 'idempotent-replayed': 'true' }, body };
+  }
+}
+
+/** Null where the answer is not to be remembered. */
+function answerOf(reply: FastifyReply, payload: unknown): StoredAnswer | null {
+  if (reply.statusCode >= 400) return null;
+  const body = payload === undefined || payload === null ? '' : payload;
+  if (typeof body !== 'string' || body.length > MAX_ANSWER_CHARS) return null;
+  const headers = Object.entries(reply.getHeaders()).flatMap(([name, value]) =>
+    value !== undefined && KEPT_HEADERS.test(name) ? [[name, String(value)] as const] : [],
+  );
+  return { status: reply.statusCode, headers: Object.fromEntries(headers), body };
+}
+
+const contextOf = ({ keyId, path, key }: IdempotencyScope): string => [keyId, path, key].join('\n');
+
+const stillRunning = (): KilnError =>
+  new KilnError(
+    409,
+    'idempotency_in_progress',
+    'The first request with this Idempotency-Key has not been answered yet; ask again shortly.',
+    { param: 'Idempotency-Key', retryAfterSeconds: 2 },
+  );
