@@ -26,6 +26,7 @@ import { Engine, EngineReports } from './engine/engine.js';
 import { LostResults } from './engine/lost-results.js';
 import { Notifier } from './engine/notifier.js';
 import { AssetsOfJobs, JobSignals, Outcomes } from './engine/outcome.js';
+import { PollPace } from './engine/poll-pace.js';
 import { ProgressHub } from './engine/progress-hub.js';
 import { ProgressRepository } from './engine/progress.repository.js';
 import { ProviderCalls } from './engine/provider-calls.js';
@@ -71,6 +72,7 @@ const engine = [
   ProviderCalls,
   StorageHealth,
   LostResults,
+  PollPace,
   ProgressHub,
   ProgressRepository,
   Reconciler,
