@@ -130,6 +130,7 @@ export class Outcomes {
 
   /** Writes a delivery for a non-terminal event where the client asked for it. */
   async announce(job: JobRow, type: string): Promise<void> {
+    if (!job.webhook || !wants(job.webhook.events, type)) return;
     const id = await this.db.transaction(async (tx) => this.writeWebhook(tx, job, type));
     if (id.length > 0) this.signals.deliver(id);
   }
