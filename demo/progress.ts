@@ -12,7 +12,8 @@ const LABELS: Record<string, string> = {
   submitting: 'sending to the provider',
   generating: 'generating',
   storing: 'storing the result',
-  processing: 'making poster and preview',
+  processing: 'processing the result',
+  succeeded: 'done',
 };
 
 /** Draws a job's way on standard error: one line drawn anew on a terminal, a line for every change elsewhere. */
