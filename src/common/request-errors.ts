@@ -74,7 +74,7 @@ function fieldsAt(schema: unknown, path: readonly PropertyKey[]): string[] {
     else if (at instanceof z.ZodArray) at = unwrapped(at.element);
     else return [];
   }
-  return at instanceof z.ZodObject ? Object.keys(at.shape as object) : [];
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 
 function unwrapped(schema: unknown): unknown {
