@@ -28,6 +28,8 @@ export interface KilnOptions {
   workers?: boolean;
   /** Shared with an earlier Kiln of this test: a restart. */
   ground?: Ground;
+  /** The key of an earlier Kiln on this ground; without it, one is made. */
+  secret?: string;
   logLevel?: 'silent' | 'debug' | 'warn';
 }
 
@@ -114,7 +116,7 @@ export async function startKiln(options: KilnOptions = {}): Promise<Kiln> {
     const { key, secret } = await keys.create(createKeyBody.parse({ name: 'test', ...more }));
     return { id: key.id, secret };
   };
-  const { secret } = await newKey({ role: 'admin' });
+  const secret = options.secret ?? (await newKey({ role: 'admin' })).secret;
 
   const call: Kiln['call'] = async (method, path, body, headers = {}) => {
     const response = await fetch(url + path, {
