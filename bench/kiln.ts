@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, freePort, startChild } from './child.js';
 import type { Cleanup } from './cleanup.js';
 
@@ -100,6 +101,18 @@ export class Kiln {
   }
 }
 
+/** Posts one job as a client does; its id. */
+export async function postJob(api: KilnProcess, key: string, input: Record<string, unknown>): Promise<string> {
+  const response = await fetch(`${api.url}/v1/jobs`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: MODEL, input }),
+  });
+  const text = await response.text();
+  if (response.status !== 202) throw new Error(`POST /v1/jobs: ${response.status} ${text}`);
+  return (JSON.parse(text) as { id: string }).id;
+}
+
 const OVERLAY = {
   lanes: { [LANE]: { capacity: LANE_CAPACITY } },
   models: { [MODEL]: { routes: { vertex: null, gemini: { lane: LANE, retires_on: null } } } },
@@ -117,4 +130,16 @@ export async function startSandbox(dataDir: string, cleanup: Cleanup): Promise<s
     cleanup,
   );
   return (JSON.parse(child.readyLine) as { url: string }).url;
+}
+
+/** What the sandbox recorded of the submit whose body contains `mark`, waiting up to ten seconds for it. */
+export async function submitted(sandboxUrl: string, mark: string): Promise<{ at: string; taskId: string | null }> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    await sleep(20);
+    const response = await fetch(`${sandboxUrl}/_sandbox/requests?contains=${mark}`);
+    const { requests } = (await response.json()) as { requests: { at: string; taskId: string | null }[] };
+    const [arrived] = requests;
+    if (arrived) return arrived;
+  }
+  throw new Error('a job never arrived at the provider');
 }

@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
+import { inspect } from 'node:util';
 import { Cleanup } from './cleanup.js';
 import { createBench } from './create.bench.js';
 import { fleetBench } from './fleet.bench.js';
@@ -27,33 +28,51 @@ function chosen(args: readonly string[]): { names: string[]; quick: boolean } {
   return { names: names.length > 0 ? names : Object.keys(BENCHES), quick: args.includes('--quick') };
 }
 
-/** Runs the benches and prints their table. A missed aim is a finding; only what broke makes the exit code 1. */
-async function main(): Promise<void> {
-  const { names, quick } = chosen(process.argv.slice(2));
-  const cleanup = new Cleanup();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void cleanup.run().finally(() => process.exit(1)));
-  }
+async function endBoth(inner: Cleanup, outer: Cleanup): Promise<void> {
   try {
-    const servers = await startServers(cleanup);
-    const findings: Finding[] = [];
-    for (const name of names) {
-      say(`· ${name} …`);
-      const started = performance.now();
-      findings.push(...((await BENCHES[name]?.(servers, cleanup, quick)) ?? []));
-      say(`· ${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
-    }
-    const machine = `${availableParallelism()} cores, ${(totalmem() / 1e9).toFixed(0)} GB, Node ${process.versions.node}, ${process.platform}`;
-    process.stdout.write(`\n${machine}${quick ? ', --quick' : ''}\n\n${table(findings)}\n`);
+    await inner.run();
   } finally {
-    await cleanup.run();
+    await outer.run();
   }
 }
 
+/** Runs the benches and prints their table. A missed aim is a finding; only what broke makes the exit code 1. */
+async function main(): Promise<number> {
+  const { names, quick } = chosen(process.argv.slice(2));
+  const run = new Cleanup();
+  const bench = new Cleanup();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void endBoth(bench, run).finally(() => process.exit(1)));
+  }
+  const findings: Finding[] = [];
+  let broken = 0;
+  try {
+    const servers = await startServers(run);
+    for (const name of names) {
+      say(`· ${name} …`);
+      const started = performance.now();
+      try {
+        findings.push(...((await BENCHES[name]?.(servers, bench, quick)) ?? []));
+      } catch (error) {
+        broken += 1;
+        say(inspect(error));
+      } finally {
+        await bench.run();
+      }
+      say(`· ${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
+    }
+  } finally {
+    await run.run();
+  }
+  const machine = `${availableParallelism()} cores, ${(totalmem() / 1e9).toFixed(0)} GB, Node ${process.versions.node}, ${process.platform}`;
+  process.stdout.write(`\n${machine}${quick ? ', --quick' : ''}\n\n${table(findings)}\n`);
+  return broken === 0 ? 0 : 1;
+}
+
 main().then(
-  () => process.exit(0),
+  (code) => process.exit(code),
   (error: unknown) => {
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    say(inspect(error));
     process.exit(1);
   },
 );

@@ -1,11 +1,13 @@
-import { open, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { pipeline } from 'node:stream/promises';
 import { residentBytes } from './child.js';
 import type { Cleanup } from './cleanup.js';
-import { Kiln, type KilnProcess, MODEL, SANDBOX_KEY, startSandbox } from './kiln.js';
+import { Kiln, type KilnProcess, postJob, SANDBOX_KEY, startSandbox, submitted } from './kiln.js';
 import { median, megabytes } from './numbers.js';
 import type { Finding } from './report.js';
 import { query, type Servers } from './servers.js';
@@ -24,10 +26,7 @@ export async function storeBench(servers: Servers, cleanup: Cleanup, quick: bool
   const kiln = new Kiln({ databaseUrl, redisUrl, dataDir, sandboxUrl }, cleanup);
   const api = await kiln.start('api');
   const worker = await kiln.start('worker');
-  const bench = { databaseUrl, api, authorization: `Bearer ${await kiln.newKey()}`, bytes };
-  // Renders the clip, so that no round waits for that.
-  await storedByKiln({ ...bench, bytes: 0 });
-
+  const bench = { databaseUrl, sandboxUrl, api, key: await kiln.newKey(), bytes };
   const rounds: { ours: number; copy: number }[] = [];
   for (let round = 0; round < 3; round += 1) {
     const job = await storedByKiln(bench);
@@ -65,18 +64,18 @@ export async function storeBench(servers: Servers, cleanup: Cleanup, quick: bool
 /** How long the `storing` stage of a job lasted, by the job's own history, and where its artifact came from. */
 async function storedByKiln(bench: {
   databaseUrl: string;
+  sandboxUrl: string;
   api: KilnProcess;
-  authorization: string;
+  key: string;
   bytes: number;
 }): Promise<{ seconds: number; bytes: number; uri: string }> {
-  const pad = bench.bytes > 0 ? `[[sandbox:pad=${bench.bytes}]]` : '';
-  const input = { prompt: `[[sandbox:latency=100]]${pad} a harbour at night`, seed: 7, duration_seconds: 4 };
-  const response = await fetch(`${bench.api.url}/v1/jobs`, {
-    method: 'POST',
-    headers: { authorization: bench.authorization, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: MODEL, input }),
-  });
-  const { id } = (await response.json()) as { id: string };
+  const mark = randomUUID();
+  const input = {
+    prompt: `[[sandbox:latency=100]][[sandbox:pad=${bench.bytes}]] a harbour at night ${mark}`,
+    duration_seconds: 4,
+  };
+  const id = await postJob(bench.api, bench.key, input);
+  await untilRendered(bench.sandboxUrl, mark);
   await untilSucceeded(bench, id);
   const [row] = await query<{ seconds: number; bytes: string; uri: string }>(
     bench.databaseUrl,
@@ -90,12 +89,26 @@ async function storedByKiln(bench: {
   return { ...row, bytes: Number(row.bytes) };
 }
 
-async function untilSucceeded(bench: { api: KilnProcess; authorization: string }, id: string): Promise<void> {
+/** The sandbox draws a clip when it is first asked for: asked here before Kiln's first poll, no download waits for that. */
+async function untilRendered(sandboxUrl: string, mark: string): Promise<void> {
+  const { taskId } = await submitted(sandboxUrl, mark);
+  const id = taskId?.split('/').at(-1) ?? '';
+  await sleep(200);
+  const url = `${sandboxUrl}/gemini/v1beta/files/${id}-0:download?alt=media`;
+  const response = await fetch(url, { headers: { 'x-goog-api-key': SANDBOX_KEY, range: 'bytes=0-0' } });
+  if (response.status !== 206) throw new Error(`the sandbox rendered nothing: ${response.status}`);
+  await response.arrayBuffer();
+}
+
+async function untilSucceeded(bench: { api: KilnProcess; key: string }, id: string): Promise<void> {
   for (const until = Date.now() + JOB_TIMEOUT_MS; Date.now() < until; await sleep(250)) {
-    const response = await fetch(`${bench.api.url}/v1/jobs/${id}`, { headers: { authorization: bench.authorization } });
+    const response = await fetch(`${bench.api.url}/v1/jobs/${id}`, {
+      headers: { authorization: `Bearer ${bench.key}` },
+    });
     const job = (await response.json()) as { status: string; error: unknown };
     if (job.status === 'succeeded') return;
-    if (job.status === 'failed') throw new Error(`job ${id} failed: ${JSON.stringify(job.error)}`);
+    if (job.status !== 'queued' && job.status !== 'running')
+      throw new Error(`job ${id} is ${job.status}: ${JSON.stringify(job.error)}`);
   }
   throw new Error(`job ${id} did not end in ${JOB_TIMEOUT_MS} ms`);
 }
@@ -104,14 +117,10 @@ async function untilSucceeded(bench: { api: KilnProcess; authorization: string }
 async function plainCopy(url: string, path: string): Promise<{ seconds: number; bytes: number }> {
   const started = performance.now();
   const { body } = await request(url, { headers: { 'x-goog-api-key': SANDBOX_KEY } });
-  const file = await open(path, 'wx');
-  try {
-    await pipeline(body, file.createWriteStream({ autoClose: false }));
-    await file.sync();
-    const seconds = (performance.now() - started) / 1000;
-    return { seconds, bytes: (await file.stat()).size };
-  } finally {
-    await file.close();
-    await rm(path, { force: true });
-  }
+  // `flush`: an fsync before the file is closed.
+  await pipeline(body, createWriteStream(path, { flags: 'wx', flush: true }));
+  const seconds = (performance.now() - started) / 1000;
+  const { size: bytes } = await stat(path);
+  await rm(path);
+  return { seconds, bytes };
 }

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { Queue, Worker } from 'bullmq';
 import { queueOptions } from '../src/queue/backend.js';
 import { MESSAGE_OPTIONS, WORKER_OPTIONS } from '../src/queue/queues.js';
 import type { Cleanup } from './cleanup.js';
-import { Kiln, MODEL, SANDBOX_KEY, startSandbox } from './kiln.js';
+import { Kiln, postJob, SANDBOX_KEY, startSandbox, submitted } from './kiln.js';
 import { ms, preciseNow, quantile } from './numbers.js';
 import type { Finding } from './report.js';
 import { type Backend, BACKENDS, type Servers } from './servers.js';
@@ -33,18 +32,10 @@ async function onBackend(
   const kiln = new Kiln({ databaseUrl, redisUrl, dataDir, sandboxUrl }, cleanup);
   const api = await kiln.start('api');
   const worker = await kiln.start('worker');
-  const authorization = `Bearer ${await kiln.newKey()}`;
+  const key = await kiln.newKey();
   const bare = await startBareHop({ databaseUrl, redisUrl, sandboxUrl }, cleanup);
 
-  const post = async (prompt: string): Promise<void> => {
-    const response = await fetch(`${api.url}/v1/jobs`, {
-      method: 'POST',
-      headers: { authorization, 'content-type': 'application/json' },
-      body: JSON.stringify({ model: MODEL, input: { prompt } }),
-    });
-    if (response.status !== 202) throw new Error(`POST /v1/jobs: ${response.status} ${await response.text()}`);
-    await response.arrayBuffer();
-  };
+  const post = (prompt: string): Promise<string> => postJob(api, key, { prompt });
   const ours: number[] = [];
   const hops: number[] = [];
   for (let n = -WARM_UP; n < jobs; n += 1) {
@@ -72,19 +63,13 @@ async function onBackend(
 }
 
 /** Milliseconds from the moment `accept` was answered to the arrival that the provider recorded. */
-async function measured(accept: (prompt: string) => Promise<void>, sandboxUrl: string): Promise<number> {
+async function measured(accept: (prompt: string) => Promise<unknown>, sandboxUrl: string): Promise<number> {
   const mark = randomUUID();
   await accept(`[[sandbox:never]] ${mark}`);
   const acceptedAt = preciseNow();
-  for (let tries = 0; tries < 500; tries += 1) {
-    await sleep(20);
-    const response = await fetch(`${sandboxUrl}/_sandbox/requests?contains=${mark}`);
-    const { requests } = (await response.json()) as { requests: { at: string }[] };
-    const [arrived] = requests;
-    // The provider's clock has whole milliseconds: the middle of one is the best guess.
-    if (arrived) return Math.max(Date.parse(arrived.at) + 0.5 - acceptedAt, 0);
-  }
-  throw new Error('a job never arrived at the provider');
+  const { at } = await submitted(sandboxUrl, mark);
+  // The provider's clock has whole milliseconds: the middle of one is the best guess.
+  return Math.max(Date.parse(at) + 0.5 - acceptedAt, 0);
 }
 
 /** The least that could lie between: `queue.add` is the acceptance, and a worker posts the request as it stands. */

@@ -5,6 +5,7 @@ import { jitter } from '../../common/time.js';
 import { KilnConfig } from '../../config/config.js';
 import { isDatabaseDown } from '../../database/connection.js';
 import { Logger } from '../../telemetry/logger.js';
+import { Metrics } from '../../telemetry/metrics.js';
 import { OpsEvents } from '../../telemetry/ops-events.js';
 import { isTerminal } from '../domain/states.js';
 import { JobQueue, type TickQueue } from '../store/job-queue.js';
@@ -25,13 +26,26 @@ interface StepEnd {
   strayMs: number | null;
 }
 
+const LATENESS_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60];
+
 /** Where the engine reports. */
 @Injectable()
 export class EngineReports {
+  private readonly lateness: ReturnType<Metrics['histogram']>;
+
   constructor(
     readonly logger: Logger,
     readonly ops: OpsEvents,
-  ) {}
+    metrics: Metrics,
+  ) {
+    const help = 'How long after its time a step was begun';
+    this.lateness = metrics.histogram('kiln_tick_lateness_seconds', help, LATENESS_BUCKETS, ['stage']);
+  }
+
+  begun({ job, now }: Claim): void {
+    if (job.wakeAt === null) return;
+    this.lateness.observe(Math.max(now.getTime() - job.wakeAt.getTime(), 0) / 1000, { stage: job.stage ?? 'ended' });
+  }
 }
 
 /**
@@ -76,6 +90,7 @@ export class Engine {
           default:
             return assertNever(taken);
         }
+        this.reports.begun(taken.claim);
         const comeBack = await this.step(from, taken.claim, n);
         if (comeBack !== 'again') return comeBack;
       }
