@@ -1,7 +1,12 @@
-import { readdir } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { readdir, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findFfmpeg } from '../../src/media/find-ffmpeg.js';
 import { queryRows, sql } from '../../src/database/database.js';
 import { OBJECT_STORE, type ObjectStore } from '../../src/storage/object-store.js';
 import type { Answer, Kiln } from '../support/kiln.js';
@@ -105,7 +110,11 @@ export async function startPeer(): Promise<Peer> {
       answers.set(path, answer);
       return `http://${host}${path}`;
     },
-    close: () => new Promise((resolve) => void server.close(() => resolve()).closeAllConnections()),
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close().closeAllConnections();
+      await closed;
+    },
   };
 }
 
@@ -113,4 +122,13 @@ export async function startPeer(): Promise<Peer> {
 export interface ProbedFile {
   streams: { codec_type: string; codec_name: string; width?: number; height?: number; avg_frame_rate?: string }[];
   format: { duration?: string };
+}
+
+export async function ffprobe(dir: string, bytes: Uint8Array): Promise<ProbedFile> {
+  const path = join(dir, `probed-${randomUUID()}`);
+  await writeFile(path, bytes);
+  const { ffprobePath } = await findFfmpeg();
+  const args = ['-v', 'error', '-show_streams', '-show_format', '-of', 'json', path];
+  const { stdout } = await promisify(execFile)(ffprobePath, args);
+  return JSON.parse(stdout) as ProbedFile;
 }
