@@ -105,16 +105,15 @@ export async function seen(sandbox: SandboxClient, provider: string, prompt: str
 
 /** Everything that was due later is due now: the claim's and the attempts' leases, and whatever the job waits for. */
 export async function timePasses(db: Database, jobId: string): Promise<void> {
-  await execute(
-    db,
-    sql`UPDATE attempt SET lease_until = least(lease_until, now()), wake_at = least(wake_at, now()) WHERE job_id = ${jobId}`,
-  );
+  // least() passes over NULL: what has no time must not get one.
+  await execute(db, sql`UPDATE attempt SET lease_until = now() WHERE job_id = ${jobId} AND lease_until > now()`);
+  await execute(db, sql`UPDATE attempt SET wake_at = now() WHERE job_id = ${jobId} AND wake_at > now()`);
   await execute(db, sql`UPDATE route_state SET cooldown_until = now() WHERE cooldown_until > now()`);
   await execute(db, sql`UPDATE endpoint_state SET cooldown_until = now() WHERE cooldown_until > now()`);
   await execute(
     db,
-    sql`UPDATE job SET claim_until = least(claim_until, now()), ready_at = least(ready_at, now()),
-          wake_at = CASE WHEN stage = 'waiting' THEN wake_at ELSE least(wake_at, now()) END WHERE id = ${jobId}`,
+    sql`UPDATE job SET ready_at = least(ready_at, now()), claim_until = CASE WHEN claim_until > now() THEN now() ELSE claim_until END,
+          wake_at = CASE WHEN wake_at > now() AND stage <> 'waiting' THEN now() ELSE wake_at END WHERE id = ${jobId}`,
   );
 }
 

@@ -8,6 +8,7 @@ export type FaultPoint =
   | 'submit.leased'
   | 'submit.answered'
   | 'submit.saved'
+  | 'poll.answered'
   | 'store.half'
   | 'store.stored'
   | 'process.derived'

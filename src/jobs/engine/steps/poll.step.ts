@@ -9,6 +9,7 @@ import { JobsRepository } from '../../store/jobs.repository.js';
 import type { AttemptRow, JobRow } from '../../store/rows.js';
 import { AttemptFailures } from '../attempt-failures.js';
 import { timingBucket } from '../expected.js';
+import { reach } from '../fault-points.js';
 import { Outcomes, JobSignals } from '../outcome.js';
 import { CALL_TIMEOUT_MS, ProviderCalls } from '../provider-calls.js';
 import { PollPace } from '../poll-pace.js';
@@ -66,6 +67,7 @@ export class PollStep {
       const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) =>
         adapter.poll(taskId, ctx),
       );
+      await reach('poll.answered', claim.job.id);
       return await this.on(state, context, attempt, elapsedMs);
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
