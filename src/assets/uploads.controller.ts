@@ -34,7 +34,7 @@ export const DECISION_WAIT_MS = 20_000;
 /** What a multipart envelope may add to the file itself. */
 const ENVELOPE_BYTES = 64 * 1024;
 
-const presignBody = z.strictObject({
+export const presignBody = z.strictObject({
   content_type: z
     .string()
     .max(100)
@@ -42,7 +42,7 @@ const presignBody = z.strictObject({
   bytes: z.int().min(1),
   filename: z.string().min(1).max(255).optional(),
 });
-const listQuery = z.strictObject(pageFields);
+export const listUploadsQuery = z.strictObject(pageFields);
 
 interface PresignView {
   upload: UploadView;
@@ -87,7 +87,7 @@ export class UploadsController {
 
   @Get()
   async list(@CurrentKey() key: AuthKey, @Query() raw: unknown): Promise<ListEnvelope<UploadView>> {
-    const page = parseRequest(listQuery, raw);
+    const page = parseRequest(listUploadsQuery, raw);
     return listEnvelope(await this.uploads.list(key, page), page, (row) => this.view(row));
   }
 

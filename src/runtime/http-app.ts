@@ -6,10 +6,10 @@ import { registerUploadBodies } from '../assets/register-bodies.js';
 import { newId } from '../common/ids.js';
 import { acceptJson } from '../http/bodies.js';
 import { ErrorFilter, sendError, toKilnError } from '../http/error.filter.js';
-import { Idempotency } from '../idempotency/idempotency.js';
-import { serveOpenApi } from '../http/openapi.js';
+import { serveOpenApi } from './openapi/serve.js';
 import { identify, registerRequestHooks } from '../http/request-hooks.js';
 import { ValidationPipe } from '../http/validation.pipe.js';
+import { Idempotency } from '../idempotency/idempotency.js';
 import { NestLog } from '../telemetry/logger.js';
 
 const MAX_PARAM_CHARS = 300;

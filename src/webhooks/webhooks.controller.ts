@@ -17,7 +17,7 @@ export interface WebhookSecretView {
   previous_expires_at: string | null;
 }
 
-const listQuery = z.strictObject({ ...pageFields, job_id: z.string().max(64).optional() });
+export const listDeliveriesQuery = z.strictObject({ ...pageFields, job_id: z.string().max(64).optional() });
 
 const secretView = ({ secret, rotatedAt, previousExpiresAt }: WebhookSecretState): WebhookSecretView => ({
   object: 'webhook_secret',
@@ -50,7 +50,7 @@ export class WebhooksController {
 
   @Get('webhook_deliveries')
   async list(@CurrentKey() key: AuthKey, @Query() query: unknown): Promise<ListEnvelope<DeliveryView>> {
-    const { job_id: jobId, ...page } = parseRequest(listQuery, query);
+    const { job_id: jobId, ...page } = parseRequest(listDeliveriesQuery, query);
     return this.webhooks.list(key.id, { jobId }, page);
   }
 
