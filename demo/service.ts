@@ -42,7 +42,7 @@ export async function startService(options: {
 }): Promise<Service> {
   await mkdir(options.dataDir, { recursive: true });
   const logFile = join(options.dataDir, 'demo.log');
-  const log = createWriteStream(logFile, { mode: 0o600 });
+  const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
   const child = spawn(process.execPath, ['--enable-source-maps', ENTRY], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -112,6 +112,8 @@ function late(stopped: AbortSignal): Promise<never> {
 }
 
 function lastWords(how: string | number | null, tail: readonly string[], logFile: string): string {
+  const taken = tail.find((line) => line.includes('belongs to a Kiln that runs already'));
+  if (taken !== undefined) return `${taken.split('. ')[0]}. Stop it, or take another folder with --data.`;
   const lines = tail.map(readable).join('\n  ');
   return `Kiln ended (${how ?? 'unknown'}). Its last lines, all of them in ${logFile}:\n  ${lines}`;
 }
