@@ -9,9 +9,11 @@ import { OPERATIONS } from '../../src/runtime/openapi/operations.js';
 import { error, listOf, SCHEMAS, type SchemaName } from '../../src/runtime/openapi/schemas.js';
 import { startKiln, type Kiln } from '../support/kiln.js';
 import { tinyPng } from '../support/media.js';
-import { as, CLIP } from './harness.js';
+import { as } from './harness.js';
 
 const ROOT = join(import.meta.dirname, '../..');
+
+const PICTURE = { model: 'flux-dev', input: { prompt: 'a fox', size: '256x256' } };
 
 let kiln: Kiln;
 let document: OpenAPIObject;
@@ -121,7 +123,7 @@ describe('the document is true', () => {
   }
 
   test('of jobs, from the queue to the end', async () => {
-    const body = { ...CLIP, webhook: { url: 'http://127.0.0.1:9/' }, metadata: { a: 'b' } };
+    const body = { ...PICTURE, webhook: { url: 'http://127.0.0.1:9/' }, metadata: { a: 'b' } };
     await check('POST', '/v1/jobs/quote', '/v1/jobs/quote', body);
     const { id } = await check('POST', '/v1/jobs', '/v1/jobs', body);
     const at = `/v1/jobs/${String(id)}`;
