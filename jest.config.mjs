@@ -27,5 +27,5 @@ export default {
   transform,
   testMatch: ['<rootDir>/{src,workers,sandbox,demo,scripts,test}/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
-  testTimeout: 30_000,
+  testTimeout: 90_000,
 };

@@ -1,3 +1,4 @@
+import { svg as svgBuffer } from './svg.js';
 import sharp, { type Sharp } from 'sharp';
 import { type Picture, pictureSize } from './recipes.js';
 import { textCardSvg } from './text-card.js';
@@ -22,9 +23,9 @@ export async function renderPicture(picture: Picture): Promise<Buffer> {
     case 'drawn': {
       const ground =
         picture.over.length === 0
-          ? Buffer.from(gradientSvg(width, height, picture.seed))
+          ? svgBuffer(gradientSvg(width, height, picture.seed))
           : await collage(picture.over, width, height);
-      const card = Buffer.from(textCardSvg(picture, await hasFonts()));
+      const card = svgBuffer(textCardSvg(picture, await hasFonts()));
       return png(
         sharp(ground)
           .resize(width, height, { fit: 'fill' })
@@ -46,7 +47,7 @@ function hasFonts(): Promise<boolean> {
   fontsFound ??= (async () => {
     const draw = (letter: string) =>
       sharp(
-        Buffer.from(
+        svgBuffer(
           `<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32"><text x="4" y="24" font-size="20" font-family="sans-serif">${letter}</text></svg>`,
         ),
       )

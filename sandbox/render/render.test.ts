@@ -1,3 +1,4 @@
+import { svg as svgBuffer } from './svg.js';
 import { mkdtemp, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +27,7 @@ describe('text card', () => {
     const draw = async (prompt: string) => {
       const svg = textCardSvg({ width: 320, height: 180, title: 't', prompt, seed: 1 }, false);
       expect(svg).not.toContain('<text');
-      return sharp(Buffer.from(svg)).raw().toBuffer();
+      return sharp(svgBuffer(svg)).raw().toBuffer();
     };
     const first = await draw('abc');
     expect((await draw('abc')).equals(first)).toBe(true);
@@ -36,7 +37,7 @@ describe('text card', () => {
   it('draws any prompt', async () => {
     const prompt = '</text><script>&\u0001 😀 日本語 '.repeat(40);
     const svg = textCardSvg({ width: 320, height: 180, title: 't', prompt, seed: 1 });
-    expect(await sharp(Buffer.from(svg)).metadata()).toMatchObject({ width: 320, height: 180 });
+    expect(await sharp(svgBuffer(svg)).metadata()).toMatchObject({ width: 320, height: 180 });
   });
 });
 
