@@ -1,6 +1,6 @@
 import type { UploadView } from '../../src/assets/upload-view.js';
 import { execute, queryRows, sql } from '../../src/database/database.js';
-import { faultPoints } from '../../src/jobs/engine/fault-points.js';
+import { faultPoints } from '../../src/jobs/store/fault-points.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
 import { tinyMp4, tinyPng } from '../support/media.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { execute, queryRow, queryRows, sql } from '../../src/database/database.js';
-import { faultPoints } from '../../src/jobs/engine/fault-points.js';
+import { faultPoints } from '../../src/jobs/store/fault-points.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
 import { leftBehind, objectsOf, storeOf } from './harness.js';
@@ -59,7 +59,7 @@ describe('a result that can never be kept ends the job with a reason', () => {
     ['a link that is dead, also after fresh ones', song, 'expired', 'result_expired', /no longer works/],
     ['more than the cap', clip, `pad=${MAX_BYTES + 1}`, 'result_too_large', /larger than this service stores/],
   ])('%s', async (_what, make, fault, code, says) => {
-    const job = await run(make(`lost [[sandbox:${fault}]]`));
+    const job = await run(make(`rain [[sandbox:${fault}]]`));
     expect(job.error).toMatchObject({ code, param: null });
     expect(job.error?.message).toMatch(says);
     await expectLost(job);
@@ -67,7 +67,7 @@ describe('a result that can never be kept ends the job with a reason', () => {
 
   it('a link to the metadata service is not followed', async () => {
     const before = (await kiln.sandbox.counts('acestep'))['downloads'] ?? 0;
-    const job = await run(song('elsewhere [[sandbox:off-origin]]'));
+    const job = await run(song('rain [[sandbox:off-origin]]'));
     expect(job.error).toMatchObject({ code: 'invalid_result', retryable: true });
     expect(job.error?.message).toContain('points to an address that is not allowed');
     expect(job.error?.message).not.toContain('169.254');
@@ -76,7 +76,7 @@ describe('a result that can never be kept ends the job with a reason', () => {
   });
 
   it('what begins like a clip and is none', async () => {
-    const { id } = await kiln.post(clip('hollow'));
+    const { id } = await kiln.post(clip('rain'));
     faultPoints.reach = async (point, jobId) => {
       if (point !== 'store.stored' || jobId !== id) return;
       const [key = ''] = await objectsOf(kiln, `outputs/${id}/`);
@@ -89,7 +89,7 @@ describe('a result that can never be kept ends the job with a reason', () => {
   });
 
   it('a download that always breaks off is given up in the end', async () => {
-    const { id } = await kiln.post(song('torn [[sandbox:truncate-always]]'));
+    const { id } = await kiln.post(song('rain [[sandbox:truncate-always]]'));
     faultPoints.reach = async (point, jobId) => {
       if (point !== 'store.half' || jobId !== id) return;
       await execute(
@@ -129,7 +129,7 @@ describe('a download that breaks off', () => {
 });
 
 test('a result just below the cap is kept', async () => {
-  const job = await run(clip(`large [[sandbox:pad=${MAX_BYTES}]]`));
+  const job = await run(clip(`rain [[sandbox:pad=${MAX_BYTES}]]`));
   expect(job).toMatchObject({ status: 'succeeded', error: null });
 });
 

@@ -6,7 +6,7 @@ import { catalogFrom } from '../../dist/src/catalog/catalog.module.js';
 import { loadConfig } from '../../dist/src/config/config.js';
 import { openKeyring } from '../../dist/src/config/secret.js';
 import { Database } from '../../dist/src/database/database.js';
-import { faultPoints } from '../../dist/src/jobs/engine/fault-points.js';
+import { faultPoints } from '../../dist/src/jobs/store/fault-points.js';
 import { adapters } from '../../dist/src/providers/registry.js';
 import { createHttpApp } from '../../dist/src/runtime/http-app.js';
 import { Logger } from '../../dist/src/telemetry/logger.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execute, queryRow, queryRows, sql } from '../../src/database/database.js';
-import type { FaultPoint } from '../../src/jobs/engine/fault-points.js';
+import type { FaultPoint } from '../../src/jobs/store/fault-points.js';
 import { OBJECT_STORE, type ObjectStore } from '../../src/storage/object-store.js';
 import { dropGround, newGround, startKiln, type Ground, type Kiln } from '../support/kiln.js';
 import {
@@ -160,7 +160,7 @@ describe('a worker killed', () => {
       const keys: string[] = [];
       for await (const object of kiln.app.get<ObjectStore>(OBJECT_STORE).list(`outputs/${id}/`)) keys.push(object.key);
       expect(keys).toContain(row?.key);
-      const originals = keys.filter((key) => /\/0\.png$/.test(key));
+      const originals = keys.filter((key) => key.endsWith('/0.png'));
       expect(originals).toHaveLength(name === 'stored' ? 2 : 1);
     }
   });

@@ -20,7 +20,7 @@ import {
   until,
   video,
 } from './engine-harness.js';
-import { faultPoints } from '../../src/jobs/engine/fault-points.js';
+import { faultPoints } from '../../src/jobs/store/fault-points.js';
 
 let kiln: Kiln;
 let hook = '';

@@ -200,9 +200,11 @@ describe('with workers', () => {
     await gate.reached;
     await claimExpires(kiln.database, id);
     const second = holdAt('store.half', id);
+    let isStoring = false;
+    void second.reached.then(() => (isStoring = true));
     await until('another claim is at the store', async () => {
       await reconcile(kiln);
-      return Promise.race([second.reached, undefined]);
+      return isStoring;
     });
     const before = await jobRow(kiln.database, id);
     gate.open();

@@ -2,7 +2,7 @@ import { Ledger } from '../../src/billing/ledger.js';
 import { delay } from '../../src/common/time.js';
 import { execute, queryRow, queryRows, sql, type Database } from '../../src/database/database.js';
 import { Engine } from '../../src/jobs/engine/engine.js';
-import { faultPoints, type FaultPoint } from '../../src/jobs/engine/fault-points.js';
+import { faultPoints, type FaultPoint } from '../../src/jobs/store/fault-points.js';
 import { Reconciler } from '../../src/jobs/engine/reconciler.js';
 import { camelRow, type AttemptRow, type JobRow } from '../../src/jobs/store/rows.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';

@@ -1,16 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Catalog } from '../../catalog/catalog.service.js';
+import { delay } from '../../common/time.js';
 import { Database } from '../../database/database.js';
 import type { Adapter } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
 import { JobQueue } from '../store/job-queue.js';
 import { Logger } from '../../telemetry/logger.js';
-import { reach } from '../engine/fault-points.js';
+import { reach } from '../store/fault-points.js';
 import { AdmissionRepository, type Admitted, type Candidate } from './admission.repository.js';
 import { pick } from './fair-queue.js';
 
 /** Jobs of a key that are looked at beyond the free slots, in case the first ones' instances are busy. */
 const SPARE = 16;
+
+/** In a busy lane rounds are this far apart, and each takes everyone who came meanwhile. */
+const BUSY_GAP_MS = 20;
 
 /** Gives free slots of a lane to waiting jobs. The lane's row lock makes the count exact across replicas. */
 @Injectable()
@@ -42,10 +46,12 @@ export class Admission {
   private async drain(lane: string): Promise<void> {
     this.running.set(lane, false);
     try {
-      do {
+      for (;;) {
         this.running.set(lane, false);
         await this.admit(lane);
-      } while (this.running.get(lane) === true);
+        if (this.running.get(lane) !== true) return;
+        await delay(BUSY_GAP_MS);
+      }
     } catch (error) {
       this.logger.warn({ lane, err: error }, 'admission failed; the reconciler will try again');
     } finally {

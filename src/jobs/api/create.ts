@@ -8,7 +8,7 @@ import { keyReused } from '../../idempotency/idempotency-key.js';
 import type { AuthKey } from '../../keys/auth-key.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { Admission } from '../admission/admission.js';
-import { reach } from '../engine/fault-points.js';
+import { reach } from '../store/fault-points.js';
 import { JobQueue } from '../store/job-queue.js';
 import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobRow } from '../store/rows.js';

@@ -28,7 +28,9 @@ export class LostResults {
     const { job, token } = claim;
     const [code, message, retryable] = SHOWN[how];
     const error: JobError = { code, message, param: null, retryable };
-    await this.outcomes.end({ jobId: job.id, transition: 'failed', claimToken: token, error });
+    const ended = await this.outcomes.end({ jobId: job.id, transition: 'failed', claimToken: token, error });
+    // Someone else moved the job meanwhile: whether its result is lost is theirs to say.
+    if (ended === null) return 'idle';
     await this.ops.tell({
       severity: 'critical',
       type: 'result.lost',

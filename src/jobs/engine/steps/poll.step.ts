@@ -9,7 +9,7 @@ import { JobsRepository } from '../../store/jobs.repository.js';
 import type { AttemptRow, JobRow } from '../../store/rows.js';
 import { AttemptFailures } from '../attempt-failures.js';
 import { timingBucket } from '../expected.js';
-import { reach } from '../fault-points.js';
+import { reach } from '../../store/fault-points.js';
 import { Outcomes, JobSignals } from '../outcome.js';
 import { CALL_TIMEOUT_MS, ProviderCalls } from '../provider-calls.js';
 import { PollPace } from '../poll-pace.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ArtifactError } from '../../../assets/artifact-error.js';
 import { Outputs, type DerivedOutput } from '../../../assets/outputs.js';
 import { ObjectNotFound } from '../../../storage/object-store.js';
-import { reach } from '../fault-points.js';
+import { reach } from '../../store/fault-points.js';
 import { LostResults } from '../lost-results.js';
 import { Outcomes } from '../outcome.js';
 import { StorageHealth } from '../storage-health.js';
@@ -37,7 +37,7 @@ export class ProcessStep {
       throw error;
     }
     await reach('process.derived', job.id);
-    await this.outcomes.end({
+    const ended = await this.outcomes.end({
       jobId: job.id,
       transition: 'succeeded',
       claimToken: token,
@@ -45,6 +45,7 @@ export class ProcessStep {
       inTransaction: (tx) => this.outputs.saveDerived(tx, job.id, job.run, derived),
     });
     await reach('end.committed', job.id);
+    if (ended !== null) await this.outputs.dropReplaced(derived).catch(() => undefined);
     return 'idle';
   }
 }

@@ -8,7 +8,7 @@ import { submitBackoffMs } from '../../../routing/backoff.js';
 import { AttemptsRepository } from '../../store/attempts.repository.js';
 import { JobsRepository } from '../../store/jobs.repository.js';
 import type { AttemptRow } from '../../store/rows.js';
-import { reach } from '../fault-points.js';
+import { reach } from '../../store/fault-points.js';
 import { LostResults } from '../lost-results.js';
 import { Notifier } from '../notifier.js';
 import { ProviderCalls } from '../provider-calls.js';

@@ -7,7 +7,7 @@ import { AttemptsRepository } from '../../store/attempts.repository.js';
 import { JobsRepository } from '../../store/jobs.repository.js';
 import type { AttemptRow, JobRow } from '../../store/rows.js';
 import { AttemptFailures } from '../attempt-failures.js';
-import { reach } from '../fault-points.js';
+import { reach } from '../../store/fault-points.js';
 import { Notifier } from '../notifier.js';
 import { outlast } from '../outlast.js';
 import { Outcomes } from '../outcome.js';
