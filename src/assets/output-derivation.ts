@@ -13,6 +13,8 @@ import { withTempFolder } from './temp-folder.js';
 
 export interface DerivedOutput extends OutputFacts {
   n: number;
+  /** The artifact as it was stored, where faststart made another object of it: of no use once the row names that one. */
+  replacedKey: string | null;
   /** What could not be made, for the job's `warnings`. */
   warnings: string[];
 }
@@ -63,6 +65,7 @@ export class OutputDerivation {
       return {
         ...main,
         n: output.n,
+        replacedKey: main.objectKey === output.objectKey ? null : output.objectKey,
         width,
         height,
         durationSeconds,

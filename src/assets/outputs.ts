@@ -122,6 +122,11 @@ export class Outputs {
     for (const one of derived) await this.repository.saveFacts(tx, { jobId, run, n: one.n }, one);
   }
 
+  /** After the rows were saved: deletes what they no longer name. What a crash leaves goes when the output expires. */
+  async dropReplaced(derived: readonly DerivedOutput[]): Promise<void> {
+    await this.objects.delete(derived.flatMap(({ replacedKey }) => (replacedKey === null ? [] : [replacedKey])));
+  }
+
   /** Outputs of each job's newest run that has some; `tx` to see what an open transaction wrote. */
   async forJobs(jobIds: readonly string[], tx?: Tx): Promise<Map<string, OutputRow[]>> {
     const byJob = new Map<string, OutputRow[]>();

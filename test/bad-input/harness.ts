@@ -32,8 +32,7 @@ export async function leftBehind(kiln: Kiln): Promise<string[]> {
         UNION ALL SELECT variant.value ->> 'key' FROM output, jsonb_each(variants) variant`,
   );
   const named = new Set(rows.map(({ key }) => key));
-  // The file that faststart replaced lies beside its successor, under the claim of the same run, until the job is deleted.
-  const stray = (await objectsOf(kiln)).filter((key) => !named.has(key) && !/^outputs\/.*\/\d+\.mp4$/.test(key));
+  const stray = (await objectsOf(kiln)).filter((key) => !named.has(key));
   const working = await Promise.all(
     [join(kiln.ground.dir, 'tmp'), join(kiln.ground.dir, 'objects', 'tmp')].map((dir) => readdir(dir).catch(() => [])),
   );
