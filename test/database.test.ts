@@ -101,9 +101,23 @@ describe('Database', () => {
     expect(db.poolState()).toMatchObject({ waiting: 0 });
   });
 
+  it('reads raw rows alike outside and inside a transaction', async () => {
+    const values = sql`SELECT 5::int8 AS big, 7::int4 AS small, 1.5::float8 AS float, true AS yes, '2026-01-31'::date AS day,
+      '2026-01-31T10:00:00.123+02'::timestamptz(3) AS at, '{"a": [1, null]}'::jsonb AS json, ARRAY['x', 'y'] AS texts, NULL::text AS none,
+      ${new Date('2026-02-01T00:00:00Z')}::timestamptz AS sent, ${['p', 'q']}::text[] AS list, ${12n}::int8 AS parameter`;
+    const outside = await queryRow(db, values);
+    expect(outside).toEqual(await db.transaction((tx) => queryRow(tx, values)));
+    expect(outside).toMatchObject({
+      big: 5n,
+      day: new Date('2026-01-31T00:00:00Z'),
+      sent: new Date('2026-02-01T00:00:00Z'),
+    });
+  });
+
   it('rolls a transaction back when it throws', async () => {
     const failing = db.transaction(async (tx) => {
       await tx.apiKey.create({ data: { id: 'key_rolled', name: 'x' } });
+      await execute(tx, sql`UPDATE api_key SET name = 'y' WHERE id = 'key_rolled'`);
       throw new Error('stop');
     });
     await expect(failing).rejects.toThrow('stop');

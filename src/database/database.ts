@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { Pool } from 'pg';
+import { Pool, type QueryResult } from 'pg';
 import { type DedicatedConnection, dedicatedConnection, translateDatabaseError } from './connection.js';
+import { CLIENT_TYPES } from './client-types.js';
 import { Prisma, PrismaClient } from './generated/client.js';
 
 export interface DatabaseOptions {
@@ -60,6 +61,7 @@ export class Database extends PrismaClient {
         },
       },
     });
+    POOLS.set(translating, pool);
     // $extends makes an object whose prototype is this one, so the methods below keep working.
     return translating as unknown as this;
   }
@@ -96,14 +98,35 @@ export class Database extends PrismaClient {
   }
 }
 
+/**
+ * Pools by the object that repositories hold. An open transaction is another object, even where it looks like its database,
+ * so it is never mistaken for it.
+ */
+const POOLS = new WeakMap<object, Pool>();
+
 /** Rows of a raw query. `T` describes them: bigint for int8, Date for timestamptz, parsed JSON for jsonb. */
-export const queryRows = <T extends object>(db: Tx, query: Sql): Promise<T[]> => db.$queryRaw<T[]>(query);
+export async function queryRows<T extends object>(db: Tx, query: Sql): Promise<T[]> {
+  const pool = POOLS.get(db);
+  return pool ? (await send<T>(pool, query)).rows : db.$queryRaw<T[]>(query);
+}
 
 /** The first row, or null. */
 export async function queryRow<T extends object>(db: Tx, query: Sql): Promise<T | null> {
-  const [row] = await db.$queryRaw<T[]>(query);
+  const [row] = await queryRows<T>(db, query);
   return row ?? null;
 }
 
 /** Runs a statement; how many rows it touched. */
-export const execute = (db: Tx, query: Sql): Promise<number> => db.$executeRaw(query);
+export async function execute(db: Tx, query: Sql): Promise<number> {
+  const pool = POOLS.get(db);
+  return pool ? ((await send(pool, query)).rowCount ?? 0) : db.$executeRaw(query);
+}
+
+/** Outside transactions SQL goes straight to the pool: the client's own way there costs more than most statements do. */
+async function send<T extends object>(pool: Pool, { text, values }: Sql): Promise<QueryResult<T>> {
+  try {
+    return await pool.query<T>({ text, values, types: CLIENT_TYPES });
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
