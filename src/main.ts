@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { WorkerModule } from '../workers/worker.module.js';
 import type { AppParts } from './app.module.js';
+import { SANDBOX_CREDENTIAL } from './catalog/routes.js';
 import { catalogFrom } from './catalog/catalog.module.js';
 import { CatalogError } from './catalog/load-catalog.js';
 import { messageOf } from './common/errors.js';
@@ -54,7 +55,10 @@ async function migrateOnly(config: KilnConfig, logger: Logger): Promise<void> {
 async function run(config: KilnConfig, logger: Logger, ground: Ground): Promise<void> {
   await migrate(ground.databaseUrl, { queues: config.redis === null });
   const keyring = await openKeyring(config);
-  const sandbox = ground.sandboxUrl === null ? null : { url: ground.sandboxUrl, credential: 'sandbox' };
+  const sandbox =
+    ground.sandboxUrl === null
+      ? null
+      : { url: ground.sandboxUrl, credential: SANDBOX_CREDENTIAL, speed: config.sandbox.speed };
   const catalog = catalogFrom(config, sandbox, adapters, () => new Date());
   for (const warning of catalog.warnings()) logger.warn({}, warning);
   const database = new Database({

@@ -8,8 +8,8 @@ import type { PriceRule, Route } from './schema.js';
 
 /** What a process has to serve routes with. */
 export interface RouteMeans {
-  /** Base URL of the sandbox and the credential it asks for; null where there is none. */
-  sandbox: { url: string; credential: string } | null;
+  /** Base URL of the sandbox, the credential it asks for, and the factor on its generation times (default 1); null where there is none. */
+  sandbox: { url: string; credential: string; speed?: number } | null;
   hasCredential(name: string): boolean;
   /** Base URLs of KILN_ENDPOINTS_{name}; empty where it is not set. */
   endpointsFrom(name: string): string[];
@@ -98,7 +98,9 @@ export function routeOf(
     submitTimeoutMs: file.submit_timeout_ms,
     pollIntervalMs: pace.poll_interval_ms,
     pollsPerSecond: file.polls_per_second,
-    expectedSeconds: pace.expected_seconds,
+    expectedSeconds: served.sandbox
+      ? Math.max(pace.expected_seconds * (means.sandbox?.speed ?? 1), 1)
+      : pace.expected_seconds,
     unknownTtlSeconds: file.unknown_ttl_seconds,
   };
 }

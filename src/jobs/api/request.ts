@@ -114,6 +114,9 @@ export class JobRequests {
 const takesOptions = (route: Route, options: JsonObject): boolean =>
   Object.keys(options).length === 0 || Object.keys(options).includes(route.provider);
 
+/** How a reason begins that is about the route's state and not about the request. */
+const CLOSED = /^(disabled|paused|draining|unauthorized|retired)/;
+
 function refusal(
   model: Model,
   passedOver: { route: string; reason: string }[],
@@ -130,9 +133,11 @@ function refusal(
       { param: 'route' },
     );
   }
-  const closed = /: (disabled|paused|draining|unauthorized|retired)/;
-  if (passedOver.some(({ route, reason }) => closed.test(`${route}: ${reason}`))) {
-    return unavailable(`No route of ${model.id} takes this now (${reasons}).`, 30, 'route_unavailable');
+  const closed = passedOver.filter(({ reason }) => CLOSED.test(reason));
+  if (closed.length > 0) {
+    // What a route lacks is the operator's business; ops read it in the log of the start and at /admin/routes.
+    const states = closed.map(({ route, reason }) => `${route}: ${CLOSED.exec(reason)?.[0]}`).join('; ');
+    return unavailable(`No route of ${model.id} takes this now (${states}).`, 30, 'route_unavailable');
   }
   const param = routing.only ? 'routing.only' : 'input';
   return new KilnError(
