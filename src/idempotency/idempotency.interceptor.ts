@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
 import type { AdminRequest } from '../keys/admin.guard.js';
 import { readIdempotencyKey } from './idempotency-key.js';
+import type { IdempotencyScope } from './idempotency.repository.js';
 import { Idempotency } from './idempotency.js';
 
 const OWN_IDEMPOTENCY = 'kiln:own-idempotency';
@@ -19,7 +20,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     private readonly idempotency: Idempotency,
   ) {}
 
-  async intercept(context: ExecutionContext, next: CallHandler<unknown>): Promise<Observable<unknown>> {
+  intercept(context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> | Promise<Observable<unknown>> {
     const http = context.switchToHttp();
     const request = http.getRequest<AdminRequest>();
     const keyId = request.authKey?.id ?? request.adminActor;
@@ -27,16 +28,18 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (this.reflector.get<boolean | undefined>(OWN_IDEMPOTENCY, context.getHandler())) return next.handle();
     const key = readIdempotencyKey(request.headers);
     if (key === null) return next.handle();
+    const [path = ''] = request.url.split('?');
+    return this.claim(request, http.getResponse<FastifyReply>(), { keyId, path, key }).then(() => next.handle());
+  }
+
+  private async claim(request: AdminRequest, { raw }: FastifyReply, scope: IdempotencyScope): Promise<void> {
     const gone = new AbortController();
     const hangUp = (): void => gone.abort();
-    const { raw } = http.getResponse<FastifyReply>();
     raw.once('close', hangUp);
     try {
-      const [path = ''] = request.url.split('?');
-      await this.idempotency.begin(request, { keyId, path, key }, gone.signal);
+      await this.idempotency.begin(request, scope, gone.signal);
     } finally {
       raw.off('close', hangUp);
     }
-    return next.handle();
   }
 }

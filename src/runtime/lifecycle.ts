@@ -4,6 +4,7 @@ import { delay } from '../common/time.js';
 import type { KilnConfig } from '../config/config.js';
 import { Engine } from '../jobs/engine/engine.js';
 import { JobHub } from '../jobs/events/hub.js';
+import { JobWaiter } from '../jobs/events/wait.js';
 import { Readiness } from '../ops/readiness.js';
 import type { Logger } from '../telemetry/logger.js';
 
@@ -18,11 +19,12 @@ export interface Running {
 }
 
 /**
- * Graceful stop: not ready any more, wait until the balancer knows, stop intake, end waiting requests and streams, let steps
+ * Graceful stop: not ready any more, answer who waits for a job, wait until the balancer knows, stop intake, end waiting requests and streams, let steps
  * run to `drainTimeoutMs`, then cut what is left: its jobs are found again by their leases. True when nothing had to be cut.
  */
 export async function drain({ app, config, logger, stopWorkers }: Running): Promise<boolean> {
   app.get(Readiness).drain();
+  app.get(JobWaiter).release();
   logger.info({}, 'stopping: not ready any more');
   await delay(config.shutdown.drainDelayMs);
   const timeout = new AbortController();

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { execute, sql } from '../../src/database/database.js';
 import { JobHub } from '../../src/jobs/events/hub.js';
+import { JobWaiter } from '../../src/jobs/events/wait.js';
 import { EventTokens } from '../../src/jobs/view/event-tokens.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
 import { dropGround, newGround, startKiln, type Ground, type Kiln } from '../support/kiln.js';
@@ -237,11 +238,14 @@ test('a stop ends streams with a hint to come back, and waiting requests with 20
   await reader.next();
   const waiting = open(kiln, 'POST', '/v1/jobs', { body: NEVER, headers: { prefer: 'wait=60' } });
   await eventually(async () => kiln.app.get(JobHub).watchers === 2);
-  await kiln.app.get(JobHub).close();
+  // What a SIGTERM does first: those who wait are answered at once, streams go on until the balancer knows.
+  kiln.app.get(JobWaiter).release();
   const answer = await waiting.answer;
   answer.resume();
   expect(answer.statusCode).toBe(202);
   expect(answer.headers['x-kiln-job-id']).toMatch(/^job_/);
+  expect(reader.isEnded).toBe(false);
+  await kiln.app.get(JobHub).close();
   await reader.end();
   expect(reader.text).toMatch(/retry: \d+\n\n$/);
   // Whoever comes now is answered at once, too.

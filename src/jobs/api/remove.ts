@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Outputs } from '../../assets/outputs.js';
-import { conflict, notFound } from '../../common/errors.js';
+import { conflict, KilnError, notFound } from '../../common/errors.js';
 import { Database, execute, queryRow, sql } from '../../database/database.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { isTerminal } from '../domain/states.js';
@@ -27,7 +27,12 @@ export class JobRemoval {
     if (!isTerminal(job.status))
       throw conflict(`The job is ${job.status}; cancel it before deleting it.`, 'job_not_finished');
     if ((await this.attempts.countOpen(this.db, id)) > 0)
-      throw conflict('An attempt of this job may still be working; delete it when that has ended.', 'attempt_open');
+      throw new KilnError(
+        409,
+        'attempt_open',
+        'An attempt of this job may still be working; delete it when that has ended.',
+        { retryAfterSeconds: 15 },
+      );
     await this.db.transaction(async (tx) => {
       const locked = await queryRow<{ status: 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled' }>(
         tx,

@@ -10,13 +10,21 @@ export const MAX_WAIT_SECONDS = 60;
 
 @Injectable()
 export class JobWaiter {
+  private readonly stopping = new AbortController();
+
   constructor(
     private readonly hub: JobHub,
     private readonly jobs: JobsRepository,
   ) {}
 
+  /** Answers everyone who waits now, and from now on at once: the first thing at a stop, long before streams end. */
+  release(): void {
+    this.stopping.abort();
+  }
+
   /** The job when it is terminal, when the time is over, when the client went away, or when the process stops. */
-  async wait(job: JobRow, seconds: number, signal: AbortSignal): Promise<JobRow> {
+  async wait(job: JobRow, seconds: number, gone: AbortSignal): Promise<JobRow> {
+    const signal = AbortSignal.any([gone, this.stopping.signal]);
     let latest = job;
     const until = Date.now() + seconds * 1000;
     let changed: () => void = () => undefined;

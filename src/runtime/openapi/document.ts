@@ -66,17 +66,27 @@ const pathParameters = (path: string): Parameters =>
     schema: { type: 'string' },
   }));
 
-function queryParameters(found: OperationObject, { query }: Operation): Parameters {
+function queryParameters(found: OperationObject, { query, metadataFilter }: Operation): Parameters {
   const reflected = (found.parameters ?? []).filter((one) => 'in' in one && one.in === 'query');
-  if (!query) return reflected;
-  const schema = jsonSchema(query, 'input') as { properties?: Record<string, Schema> };
-  return Object.entries(schema.properties ?? {}).map(([name, one]) => ({
+  const schema = query ? (jsonSchema(query, 'input') as { properties?: Record<string, Schema> }) : {};
+  const given = Object.entries(schema.properties ?? {}).map(([name, one]) => ({
     name,
-    in: 'query',
+    in: 'query' as const,
     required: false,
     schema: one,
   }));
+  return [...reflected, ...given, ...(metadataFilter ? [METADATA_FILTER] : [])];
 }
+
+/** `metadata[name]=value`, any number of them. */
+const METADATA_FILTER: Parameters[number] = {
+  name: 'metadata',
+  in: 'query',
+  required: false,
+  style: 'deepObject',
+  explode: true,
+  schema: { type: 'object', additionalProperties: { type: 'string' } },
+};
 
 function headerParameters(method: string, { headers = {}, open }: Operation): Parameters {
   const all =
@@ -111,7 +121,7 @@ function answered(answer: Answer): OperationObject['responses'][string] {
       ? { description: answer.about, content: { [answer.type]: { schema: { type: 'string' } } } }
       : { description: answer.about };
   }
-  const [name = '', isList] = [answer.replace('[]', ''), answer.endsWith('[]')];
+  const [name, isList] = [answer.replace('[]', ''), answer.endsWith('[]')];
   const $ref = `#/components/schemas/${name}${isList ? 'List' : ''}`;
   return {
     description: isList ? `A page of ${name}s.` : `The ${name}.`,
@@ -170,5 +180,5 @@ const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): Schema =>
   withoutMeta(z.toJSONSchema(schema, { target: 'openapi-3.0', io }) as Record<string, unknown>);
 
 function withoutMeta({ $schema: _schema, $id: _id, id: _name, ...rest }: Record<string, unknown>): Schema {
-  return rest as Schema;
+  return rest;
 }

@@ -18,6 +18,8 @@ export interface Operation {
   open?: true;
   query?: z.ZodObject;
   body?: z.ZodObject;
+  /** Takes `metadata[name]=value`. */
+  metadataFilter?: true;
   /** The body may be left out. */
   bodyOptional?: true;
   multipart?: true;
@@ -76,6 +78,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'Jobs of this key, newest first; `metadata[name]=value` filters by metadata.',
     answers: { 200: 'Job[]' },
     errors: ['not_found'],
+    metadataFilter: true,
   },
   'GET /v1/jobs/{id}': {
     id: 'getJob',
