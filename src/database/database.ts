@@ -104,15 +104,20 @@ export class Database extends PrismaClient {
  */
 const POOLS = new WeakMap<object, Pool>();
 
+/** A hot statement whose text never varies may have a name: outside transactions each connection then plans it once. */
+export interface Planned {
+  name: string;
+}
+
 /** Rows of a raw query. `T` describes them: bigint for int8, Date for timestamptz, parsed JSON for jsonb. */
-export async function queryRows<T extends object>(db: Tx, query: Sql): Promise<T[]> {
+export async function queryRows<T extends object>(db: Tx, query: Sql, planned?: Planned): Promise<T[]> {
   const pool = POOLS.get(db);
-  return pool ? (await send<T>(pool, query)).rows : db.$queryRaw<T[]>(query);
+  return pool ? (await send<T>(pool, query, planned)).rows : db.$queryRaw<T[]>(query);
 }
 
 /** The first row, or null. */
-export async function queryRow<T extends object>(db: Tx, query: Sql): Promise<T | null> {
-  const [row] = await queryRows<T>(db, query);
+export async function queryRow<T extends object>(db: Tx, query: Sql, planned?: Planned): Promise<T | null> {
+  const [row] = await queryRows<T>(db, query, planned);
   return row ?? null;
 }
 
@@ -123,9 +128,9 @@ export async function execute(db: Tx, query: Sql): Promise<number> {
 }
 
 /** Outside transactions SQL goes straight to the pool: the client's own way there costs more than most statements do. */
-async function send<T extends object>(pool: Pool, { text, values }: Sql): Promise<QueryResult<T>> {
+async function send<T extends object>(pool: Pool, { text, values }: Sql, planned?: Planned): Promise<QueryResult<T>> {
   try {
-    return await pool.query<T>({ text, values, types: CLIENT_TYPES });
+    return await pool.query<T>({ ...planned, text, values, types: CLIENT_TYPES });
   } catch (error) {
     throw translateDatabaseError(error);
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { newId } from '../../common/ids.js';
 import type { Lane, Route } from '../../catalog/schema.js';
-import { Database, execute, queryRow, queryRows, sql, sqlJoin, type Tx } from '../../database/database.js';
+import { Database, execute, queryRow, queryRows, sql, sqlJoin, type Sql, type Tx } from '../../database/database.js';
 import { OPEN_ATTEMPT_STATES } from '../domain/states.js';
 import { eventType } from '../domain/transitions.js';
 import type { WaitingJob, WaitingKey } from './fair-queue.js';
@@ -73,6 +73,20 @@ export class AdmissionRepository {
 
   /** Per key with waiting jobs, the first `limit` jobs it wants; skips along the index, whatever the backlog's length. */
   async waiting(tx: Tx, lane: string, limit: number): Promise<{ keys: WaitingKey[]; jobs: Map<string, Candidate> }> {
+    return this.select(tx, lane, limit, sql`j.plan -> j.plan_index`);
+  }
+
+  /** The same keys and jobs for a look ahead, without the routes: those weigh more than all the rest. */
+  async waitingKeys(lane: string, limit: number): Promise<WaitingKey[]> {
+    return (await this.select(this.db, lane, limit, sql`NULL`)).keys;
+  }
+
+  private async select(
+    tx: Tx,
+    lane: string,
+    limit: number,
+    route: Sql,
+  ): Promise<{ keys: WaitingKey[]; jobs: Map<string, Candidate> }> {
     const rows = await queryRows<{
       keyId: string;
       tag: number;
@@ -96,14 +110,16 @@ export class AdmissionRepository {
             SELECT id FROM endpoint_state WHERE cooldown_until > now()
           )
           SELECT k.key_id AS "keyId", coalesce(lk.tag, 0) AS tag, a.weight, a.max_concurrent_jobs AS "maxOpen",
-            j.id, j.expected_seconds AS "expectedSeconds", j.priority, j.failover, j.plan -> j.plan_index AS route
+            j.id, j.expected_seconds AS "expectedSeconds", j.priority, j.failover, ${route} AS route
           FROM keys k
           JOIN api_key a ON a.id = k.key_id
           LEFT JOIN lane_key lk ON lk.lane = ${lane} AND lk.key_id = k.key_id
           CROSS JOIN LATERAL (
             SELECT * FROM job WHERE stage = 'waiting' AND lane = ${lane} AND key_id = k.key_id AND ready_at <= now()
-              AND plan -> plan_index ->> 'id' NOT IN (SELECT id FROM closed) AND quarantined_at IS NULL
-              AND EXISTS (SELECT 1 FROM jsonb_array_elements_text(plan -> plan_index -> 'endpoints') AS e WHERE e NOT IN (SELECT id FROM cooled))
+              -- Plans are large: where nothing is closed, none of them is opened.
+              AND (NOT EXISTS (SELECT 1 FROM closed) OR plan -> plan_index ->> 'id' NOT IN (SELECT id FROM closed)) AND quarantined_at IS NULL
+              AND (NOT EXISTS (SELECT 1 FROM cooled)
+                OR EXISTS (SELECT 1 FROM jsonb_array_elements_text(plan -> plan_index -> 'endpoints') AS e WHERE e NOT IN (SELECT id FROM cooled)))
             ORDER BY failover DESC, priority DESC, queued_at, id LIMIT ${limit}::int
           ) j
           ORDER BY k.key_id, j.failover DESC, j.priority DESC, j.queued_at, j.id`,

@@ -43,7 +43,7 @@ export class QueueForecast {
           FROM attempt JOIN job ON job.id = attempt.job_id
           WHERE attempt.lane = ${lane} AND attempt.state IN ('reserved', 'submitting', 'running', 'unknown', 'orphan') AND attempt.slot_until > now()`,
     );
-    const { keys } = await this.rows.waiting(this.db, lane, DEPTH);
+    const keys = await this.rows.waitingKeys(lane, DEPTH);
     return forecast({ ...row, busySeconds: busy.map((one) => one.left), keys });
   }
 }

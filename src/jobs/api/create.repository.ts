@@ -104,6 +104,8 @@ export class CreateRepository {
             ${pins ? sql`${pins},` : sqlEmpty}
             ${this.ledger.holdCtes(hold)}
           SELECT * FROM created`,
+      // References vary the statement, pins or none.
+      job.references.length > 0 ? undefined : { name: idempotency ? 'job.create.once' : 'job.create' },
     );
     if (row) return { kind: 'created', job: camelRow<JobRow>(row) };
     return (idempotency && (await this.findKnown(idempotency, db))) ?? { kind: 'asset_gone' };
@@ -114,14 +116,11 @@ function insertSql(job: NewJob): Sql {
   const preparing = job.references.length > 0;
   const json = (value: unknown): Sql => sql`${JSON.stringify(value)}::jsonb`;
   const deadline = sql`now() + ${job.deadlineSeconds}::float8 * interval '1 second'`;
-  const startBy =
-    job.startTimeoutSeconds === null
-      ? sql`NULL::timestamptz`
-      : sql`now() + ${job.startTimeoutSeconds}::float8 * interval '1 second'`;
+  const startBy = sql`now() + ${job.startTimeoutSeconds}::float8 * interval '1 second'`;
   return sql`INSERT INTO job (id, key_id, status, stage, model, modality, operation, input, provider_options, routing, webhook, metadata, priority, sandbox,
       "references", plan, lane, expected_seconds, held_micro_usd, price, deadline_at, start_by, retention_seconds, wake_at, tick, ring)
     SELECT ${job.id}, ${job.keyId}, 'queued', ${preparing ? 'preparing' : 'waiting'}, ${job.model}, ${job.modality}, ${job.operation}, ${json(job.input)},
-      ${json(job.providerOptions)}, ${json(job.routing)}, ${job.webhook === null ? sql`NULL::jsonb` : json(job.webhook)}, ${json(job.metadata)},
+      ${json(job.providerOptions)}, ${json(job.routing)}, ${job.webhook && JSON.stringify(job.webhook)}::jsonb, ${json(job.metadata)},
       ${job.priority}::smallint, ${job.sandbox}::boolean, ${json(job.references)}, ${json(job.plan)}, ${job.plan[0]?.lane ?? null}, ${job.expectedSeconds}::float8,
       ${job.price.amountMicroUsd}::bigint, ${json(job.price)}, ${deadline}, ${startBy}, ${job.retentionSeconds}::int,
       ${preparing ? sql`now()` : sql`least(${deadline}, ${startBy})`}, ${preparing ? 1 : 0}::int, ${preparing ? 1 : 0}::int

@@ -51,6 +51,7 @@ export class ClaimsRepository {
           WHERE id = ${jobId} AND tick = ${n}::int AND quarantined_at IS NULL AND (claim_until IS NULL OR claim_until < now())
             AND (wake_at IS NULL OR wake_at <= now() + interval '20 milliseconds')
           RETURNING *, now() AS "dbNow"`,
+      { name: 'job.claim' },
     );
     if (row) {
       const { dbNow, ...columns } = row;
@@ -97,12 +98,13 @@ export class ClaimsRepository {
     const delay = sql`now() + ${nextMs ?? UNEXPECTED_IDLE_MS}::float8 * interval '1 millisecond'`;
     return queryRow<Released>(
       this.db,
-      sql`UPDATE job SET claim_token = NULL, claim_until = NULL, claims = ${finished ? sql`0` : sql`claims`},
+      sql`UPDATE job SET claim_token = NULL, claim_until = NULL, claims = CASE WHEN ${finished}::boolean THEN 0 ELSE claims END,
             wake_at = CASE WHEN status NOT IN ('queued', 'running') THEN NULL
                            WHEN stage = 'waiting' THEN least(deadline_at, CASE WHEN started_at IS NULL THEN start_by END, now() + ${strayMs}::float8 * interval '1 millisecond')
                            WHEN ring = ${claim.job.ring}::int THEN ${delay} ELSE now() END
           WHERE id = ${claim.job.id} AND claim_token = ${claim.token}
           RETURNING tick, ring, status, stage, (greatest(extract(epoch FROM wake_at - now()) * 1000, 0))::float8 AS "delayMs"`,
+      { name: 'job.release' },
     );
   }
 
