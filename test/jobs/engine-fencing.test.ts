@@ -195,24 +195,34 @@ describe('with workers', () => {
 
   test('a poll whose claim was lost meanwhile changes nothing', async () => {
     const prompt = newPrompt();
-    const gate = holdAt('poll.answered');
+    const saved = holdAt('submit.saved');
     const { id } = await kiln.post(image(prompt));
-    await gate.reached;
-    await claimExpires(kiln.database, id);
-    const second = holdAt('store.half', id);
-    let isStoring = false;
-    void second.reached.then(() => (isStoring = true));
-    await until('another claim is at the store', async () => {
-      await reconcile(kiln);
-      return isStoring;
+    await saved.reached;
+    const { endpoint, token } = (await attemptsOf(kiln.database, id))[0]!;
+    await until('the picture is made', async () => {
+      const history = (await (await fetch(`${endpoint}/history/${token}`)).json()) as object;
+      return Object.keys(history).length > 0;
     });
-    const before = await jobRow(kiln.database, id);
-    gate.open();
+    const first = holdAt('poll.answered', id);
+    saved.open();
+    await first.reached;
+    await claimExpires(kiln.database, id);
+    const second = holdAt('poll.answered', id);
+    let isAtPoll = false;
+    void second.reached.then(() => (isAtPoll = true));
+    await until('another claim is at the poll', async () => {
+      await reconcile(kiln);
+      return isAtPoll;
+    });
+    // Both know of the success; only the claim that holds the job may say so.
+    first.open();
+    for (let rounds = 0; rounds < 5; rounds += 1) await reconcile(kiln);
+    expect(await statesOf(kiln.database, id)).toEqual(['running']);
     second.open();
     const done = await settled(kiln, id);
-    expect(before.stage).toBe('storing');
     expect(done).toMatchObject({ status: 'succeeded', error: null });
     expect(await statesOf(kiln.database, id)).toEqual(['succeeded']);
+    expect(await seen(kiln.sandbox, 'comfyui', prompt)).toBe(1);
     expect((await eventsOf(kiln.database, id)).filter((type) => type === 'job.storing')).toHaveLength(1);
     await expectBooks(kiln, id, ['settle']);
   });
