@@ -7,7 +7,7 @@ import { as, CLIP, eventually, expectError, JSON_TYPE, open, raw } from './harne
 
 let kiln: Kiln;
 beforeAll(async () => {
-  kiln = await startKiln();
+  kiln = await startKiln({ env: { KILN_EGRESS_ALLOW: '127.0.0.1:9' } });
 });
 afterAll(async () => kiln.drop());
 
@@ -169,6 +169,22 @@ describe('every other POST', () => {
     expect(two.body).toEqual(one.body);
     const audits = await queryRows(kiln.database, sql`SELECT 1 FROM admin_audit WHERE target = ${one.body.id}`);
     expect(audits).toHaveLength(1);
+  });
+
+  test('redeliver: one message more', async () => {
+    const input = { prompt: 'a fox', size: '256x256' };
+    const { id } = await kiln.post({ model: 'flux-dev', input, webhook: { url: 'http://127.0.0.1:9/' } });
+    const delivery = (await kiln.finished(id)).webhook?.deliveries[0]?.id ?? '';
+    const key = newKey();
+    const redeliver = () => kiln.call('POST', `/v1/webhook_deliveries/${delivery}/redeliver`, undefined, key);
+    const [first, again] = [await redeliver(), await redeliver()];
+    expect([first.status, again.status]).toEqual([202, 202]);
+    expect(again.body).toEqual(first.body);
+    const row = await queryRow<{ tick: number }>(
+      kiln.database,
+      sql`SELECT tick FROM webhook_delivery WHERE id = ${delivery}`,
+    );
+    expect(row?.tick).toBe(1);
   });
 
   test('quote: the same quote', async () => {
