@@ -96,6 +96,15 @@ describe('creating a job', () => {
 });
 
 describe('every other POST', () => {
+  // There are two ComfyUI instances: what runs for ever must not keep them.
+  afterEach(async () => {
+    const live = await queryRows<{ id: string }>(
+      kiln.database,
+      sql`SELECT id FROM job WHERE model = 'flux-dev' AND status IN ('queued', 'running')`,
+    );
+    for (const { id } of live) await kiln.call('POST', `/v1/jobs/${id}/cancel`);
+  });
+
   test('cancel: the first answer, and 422 for another body', async () => {
     const job = (await create(NEVER, {})).body;
     const key = newKey();
