@@ -100,7 +100,12 @@ export async function startKiln(options: KilnOptions = {}): Promise<Kiln> {
   };
   const config = loadConfig(env);
   const database = new Database({ url: ground.db.url, poolSize: 10 });
-  const catalog = catalogFrom(config, { url: ground.sandbox.url, credential: 'sandbox', speed: 0.02 }, adapters, () => new Date());
+  const catalog = catalogFrom(
+    config,
+    { url: ground.sandbox.url, credential: 'sandbox', speed: 0.02 },
+    adapters,
+    () => new Date(),
+  );
   const app = await createHttpApp({
     config,
     keyring: await openKeyring(config),

@@ -3,7 +3,8 @@ import { pick, type WaitingKey } from './fair-queue.js';
 export interface LaneSnapshot {
   capacity: number;
   virtualClock: number;
-  /** Seconds until each slot in use is free again, as far as one can tell. */
+  slotsInUse: number;
+  /** Seconds until slots in use are free again, as far as one can tell: the soonest, at least as many as jobs wait. */
   busySeconds: readonly number[];
   keys: readonly WaitingKey[];
 }
@@ -20,8 +21,10 @@ export interface Forecast {
  */
 export function forecast(lane: LaneSnapshot): Map<string, Forecast> {
   const result = new Map<string, Forecast>();
-  const slots = [...lane.busySeconds].toSorted((a, b) => a - b).slice(0, lane.capacity);
-  while (slots.length < lane.capacity) slots.unshift(0);
+  let idle = lane.capacity - lane.slotsInUse;
+  // A lane that was made smaller frees slots that it no longer has.
+  const surplus = Math.max(-idle, 0);
+  const slots = lane.busySeconds.toSorted((a, b) => a - b).slice(surplus);
   const expected = new Map(lane.keys.flatMap((key) => key.jobs.map((job) => [job.id, job.expectedSeconds] as const)));
   const total = expected.size;
   const order = pick(total, lane.virtualClock, lane.keys).jobs;
@@ -31,7 +34,8 @@ export function forecast(lane: LaneSnapshot): Map<string, Forecast> {
   );
 
   for (const { id } of [...order, ...held]) {
-    const freeAt = slots.shift() ?? 0;
+    const freeAt = idle > 0 ? 0 : (slots.shift() ?? 0);
+    idle -= 1;
     result.set(id, { position: result.size, startsInSeconds: freeAt });
     insertSorted(slots, freeAt + (expected.get(id) ?? 0));
   }

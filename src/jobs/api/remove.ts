@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Outputs } from '../../assets/outputs.js';
 import { conflict, KilnError, notFound } from '../../common/errors.js';
-import { Database, execute, queryRow, sql } from '../../database/database.js';
+import { Database } from '../../database/database.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { isTerminal } from '../domain/states.js';
 import { AttemptsRepository } from '../store/attempts.repository.js';
@@ -34,16 +34,10 @@ export class JobRemoval {
         { retryAfterSeconds: 15 },
       );
     await this.db.transaction(async (tx) => {
-      const locked = await queryRow<{ status: 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled' }>(
-        tx,
-        sql`SELECT status FROM job WHERE id = ${id} FOR UPDATE`,
-      );
+      const locked = await this.jobs.lock(tx, id);
       if (!locked || !isTerminal(locked.status)) throw conflict('The job was replayed meanwhile.', 'job_not_finished');
       await this.outputs.assertUnpinned(tx, id);
-      await execute(
-        tx,
-        sql`UPDATE job SET deleted_at = now(), input = 'null'::jsonb, provider_options = '{}'::jsonb, metadata = '{}'::jsonb, "references" = '[]'::jsonb, webhook = NULL, updated_at = now() WHERE id = ${id}`,
-      );
+      await this.jobs.bury(tx, id);
       await this.webhooks.removeForJob(tx, id);
     });
     await this.outputs.removeForJob(id);

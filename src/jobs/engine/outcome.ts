@@ -3,14 +3,14 @@ import { Outputs } from '../../assets/outputs.js';
 import { References } from '../../assets/references.js';
 import { Ledger } from '../../billing/ledger.js';
 import type { JsonObject } from '../../common/json.js';
-import { Database, execute, queryRow, sql, type Sql, type Tx } from '../../database/database.js';
+import { Database, sql, type Sql, type Tx } from '../../database/database.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { Admission } from '../admission/admission.js';
 import { isTerminal } from '../domain/states.js';
 import { eventType, type Transition } from '../domain/transitions.js';
 import { AttemptsRepository } from '../store/attempts.repository.js';
 import { JobsRepository } from '../store/jobs.repository.js';
-import { camelRow, type JobError, type JobRow } from '../store/rows.js';
+import type { JobError, JobRow } from '../store/rows.js';
 import { JobViews } from '../view/job-views.js';
 import { Doorbell } from './doorbell.js';
 import { Notifier } from './notifier.js';
@@ -116,7 +116,7 @@ export class Outcomes {
   ): Promise<boolean> {
     const closed = await this.db.transaction(async (tx) => {
       // Job before attempt, as everywhere: the lock order keeps two closers from waiting for each other.
-      const job = await lockJob(tx, jobId);
+      const job = await this.jobs.lock(tx, jobId);
       if (onlyIfOver && job && !isTerminal(job.status)) return null;
       const won = await this.attempts.close(tx, attemptId, end);
       if (won && job) await this.closeMoney(tx, job);
@@ -143,15 +143,14 @@ export class Outcomes {
   private async closeMoney(tx: Tx, job: JobRow): Promise<JobRow> {
     if (!isTerminal(job.status) || job.chargedMicroUsd !== null) return job;
     if (job.status !== 'succeeded' && (await this.attempts.countOpen(tx, job.id)) > 0) return job;
-    const bought = job.status === 'succeeded' || (job.status === 'canceled' && (await providerSucceeded(tx, job)));
+    const bought =
+      job.status === 'succeeded' ||
+      (job.status === 'canceled' && (await this.attempts.anySucceeded(tx, job.id, job.run)));
     const work = { workId: job.id, run: job.run };
     if (bought) await this.ledger.settle(tx, { ...work, amountMicroUsd: Number(job.heldMicroUsd) });
     else await this.ledger.release(tx, { ...work, reason: job.error?.code ?? job.status });
     const chargedMicroUsd = bought ? job.heldMicroUsd : 0n;
-    await execute(
-      tx,
-      sql`UPDATE job SET charged_micro_usd = ${chargedMicroUsd}::bigint, version = version + 1 WHERE id = ${job.id}`,
-    );
+    await this.jobs.charge(tx, job.id, chargedMicroUsd);
     return { ...job, chargedMicroUsd };
   }
 
@@ -189,17 +188,4 @@ function endColumns(end: End): Sql[] {
       ? [sql`warnings = warnings || ${JSON.stringify(end.warnings)}::jsonb`]
       : []),
   ];
-}
-
-async function lockJob(tx: Tx, jobId: string): Promise<JobRow | null> {
-  const row = await queryRow(tx, sql`SELECT * FROM job WHERE id = ${jobId} FOR UPDATE`);
-  return row && camelRow<JobRow>(row);
-}
-
-async function providerSucceeded(tx: Tx, job: Pick<JobRow, 'id' | 'run'>): Promise<boolean> {
-  const row = await queryRow(
-    tx,
-    sql`SELECT 1 AS one FROM attempt WHERE job_id = ${job.id} AND run = ${job.run} AND state = 'succeeded' LIMIT 1`,
-  );
-  return row !== null;
 }

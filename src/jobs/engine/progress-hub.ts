@@ -1,14 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { WebSocket } from 'ws';
-import type { JsonValue } from '../../common/json.js';
 import type { DedicatedConnection } from '../../database/connection.js';
-import { Database, queryRows, sql } from '../../database/database.js';
+import { Database } from '../../database/database.js';
 import type { Adapter } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
 import { Logger } from '../../telemetry/logger.js';
+import { AttemptsRepository, type RunningAttempt } from '../store/attempts.repository.js';
 import { ProgressRepository } from './progress.repository.js';
 
 const LOOK_MS = 1000;
+/** Attempts whose progress one look follows; the rest is told by polling. */
+const MAX_WATCHED = 2000;
 const IDLE_MS = 30_000;
 const SAVE_EVERY_MS = 400;
 
@@ -17,14 +19,6 @@ interface Open {
   lock: DedicatedConnection;
   lastUsedAt: number;
   attempts: Map<string, { attemptId: string; jobId: string; savedAt: number }>;
-}
-
-interface RunningAttempt {
-  id: string;
-  jobId: string;
-  provider: string;
-  endpoint: string;
-  taskId: JsonValue;
 }
 
 /**
@@ -40,6 +34,7 @@ export class ProgressHub {
   constructor(
     private readonly db: Database,
     @Inject(PROVIDERS) private readonly adapters: ReadonlyMap<string, Adapter>,
+    private readonly attempts: AttemptsRepository,
     private readonly progress: ProgressRepository,
     private readonly logger: Logger,
   ) {}
@@ -62,11 +57,7 @@ export class ProgressHub {
   }
 
   private async look(providers: string[]): Promise<void> {
-    const running = await queryRows<RunningAttempt>(
-      this.db,
-      sql`SELECT id, job_id AS "jobId", provider, endpoint, task_id AS "taskId" FROM attempt
-          WHERE state IN ('running') AND provider = ANY(${providers}) AND task_id IS NOT NULL LIMIT 2000`,
-    );
+    const running = await this.attempts.runningOf(providers, MAX_WATCHED);
     const byEndpoint = Map.groupBy(running, (attempt) => attempt.endpoint);
     for (const [endpoint, attempts] of byEndpoint) await this.watch(endpoint, attempts);
     for (const [endpoint, one] of this.open) {

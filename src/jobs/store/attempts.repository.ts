@@ -8,6 +8,8 @@ import { camelRow, type AttemptError, type AttemptRow } from './rows.js';
 
 const OPEN = [...OPEN_ATTEMPT_STATES] as string[];
 
+export type RunningAttempt = Pick<AttemptRow, 'id' | 'jobId' | 'provider' | 'endpoint'> & { taskId: JsonValue };
+
 /** The rows of `attempt`. Every write names what it relies on: the state it leaves, or the lease it holds. */
 @Injectable()
 export class AttemptsRepository {
@@ -194,6 +196,23 @@ export class AttemptsRepository {
     await execute(
       tx,
       sql`UPDATE attempt SET wake_at = least(coalesce(wake_at, now()), now()) WHERE job_id = ${jobId} AND state = ANY(${OPEN})`,
+    );
+  }
+
+  async anySucceeded(tx: Tx, jobId: string, run: number): Promise<boolean> {
+    const row = await queryRow(
+      tx,
+      sql`SELECT 1 AS one FROM attempt WHERE job_id = ${jobId} AND run = ${run}::int AND state = 'succeeded' LIMIT 1`,
+    );
+    return row !== null;
+  }
+
+  /** What these providers are working on, with no more of each row than a progress socket needs. */
+  async runningOf(providers: readonly string[], limit: number): Promise<RunningAttempt[]> {
+    return queryRows<RunningAttempt>(
+      this.db,
+      sql`SELECT id, job_id AS "jobId", provider, endpoint, task_id AS "taskId" FROM attempt
+          WHERE state = 'running' AND provider = ANY(${[...providers]}) AND task_id IS NOT NULL LIMIT ${limit}::int`,
     );
   }
 }

@@ -1,6 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { JsonObject } from '../../common/json.js';
-import { Database, queryRow, queryRows, sql, sqlEmpty, sqlJoin, type Sql, type Tx } from '../../database/database.js';
+import {
+  Database,
+  execute,
+  queryRow,
+  queryRows,
+  sql,
+  sqlEmpty,
+  sqlJoin,
+  type Sql,
+  type Tx,
+} from '../../database/database.js';
 import { TRANSITIONS, eventType, type Position, type Transition } from '../domain/transitions.js';
 import { camelRow, type EventRow, type JobRow } from './rows.js';
 
@@ -80,5 +90,27 @@ export class JobsRepository {
   ): Promise<{ id: string; version: number; progress: number | null; status: string }[]> {
     if (ids.length === 0) return [];
     return queryRows(this.db, sql`SELECT id, version, progress, status FROM job WHERE id = ANY(${[...ids]})`);
+  }
+
+  /** The row, locked until the transaction ends: job before attempt, as everywhere. */
+  async lock(tx: Tx, id: string): Promise<JobRow | null> {
+    const row = await queryRow(tx, sql`SELECT * FROM job WHERE id = ${id} FOR UPDATE`);
+    return row && camelRow<JobRow>(row);
+  }
+
+  async charge(tx: Tx, id: string, chargedMicroUsd: bigint): Promise<void> {
+    await execute(
+      tx,
+      sql`UPDATE job SET charged_micro_usd = ${chargedMicroUsd}::bigint, version = version + 1 WHERE id = ${id}`,
+    );
+  }
+
+  /** The tombstone: nothing that a client sent is left in the row. */
+  async bury(tx: Tx, id: string): Promise<void> {
+    await execute(
+      tx,
+      sql`UPDATE job SET deleted_at = now(), updated_at = now(), input = 'null'::jsonb, provider_options = '{}'::jsonb,
+            metadata = '{}'::jsonb, "references" = '[]'::jsonb, webhook = NULL WHERE id = ${id}`,
+    );
   }
 }
