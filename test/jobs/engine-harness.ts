@@ -33,6 +33,8 @@ interface Gate {
 
 const gates = new Set<{ point: FaultPoint; jobId: string | null; arrive: (jobId: string) => Promise<void> }>();
 
+const held = new Set<() => void>();
+
 /** Holds the first step that comes to `point`; without `jobId`, whichever job's. */
 export function holdAt(point: FaultPoint, jobId: string | null = null): Gate {
   let arrived: (jobId: string) => void = () => undefined;
@@ -52,6 +54,7 @@ export function holdAt(point: FaultPoint, jobId: string | null = null): Gate {
     },
   };
   gates.add(gate);
+  held.add(open);
   faultPoints.reach = (at, id) => {
     const waiting = [...gates].find((one) => one.point === at && (one.jobId ?? id) === id);
     return waiting?.arrive(id);
@@ -59,7 +62,10 @@ export function holdAt(point: FaultPoint, jobId: string | null = null): Gate {
   return { reached, open };
 }
 
+/** Nobody is held any more: a test that failed must not keep its worker from closing. */
 export function openGates(): void {
+  for (const open of held) open();
+  held.clear();
   faultPoints.reach = null;
   gates.clear();
 }

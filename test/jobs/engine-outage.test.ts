@@ -68,7 +68,11 @@ async function lineTo(url: string): Promise<Line> {
 }
 
 let kiln: Kiln;
-afterEach(() => openGates());
+let mend = (): void => undefined;
+afterEach(() => {
+  openGates();
+  mend();
+});
 
 describe('on PostgreSQL alone', () => {
   let ground: Ground;
@@ -86,7 +90,8 @@ describe('on PostgreSQL alone', () => {
 
   test('while the object store fails nothing is bought, and what is bought waits for it', async () => {
     const store = kiln.app.get<ObjectStore>(OBJECT_STORE);
-    const healthy = { put: store.put, canary: store.canary };
+    const healthy = { put: store.put.bind(store), canary: store.canary.bind(store) };
+    mend = () => void Object.assign(store, healthy);
     const broken = (): Promise<never> => Promise.reject(new Error('the store is away'));
     const stored = newPrompt();
     const gate = holdAt('store.half');
@@ -116,7 +121,7 @@ describe('on PostgreSQL alone', () => {
     expect(await statesOf(kiln.database, waiting)).toEqual(['reserved']);
     expect(await kiln.get(storing)).toMatchObject({ status: 'running', stage: 'storing' });
 
-    Object.assign(store, healthy);
+    mend();
     await kiln.app.get(StorageHealth).check();
     for (const id of [storing, waiting]) {
       await timePasses(kiln.database, id);

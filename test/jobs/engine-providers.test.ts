@@ -28,10 +28,11 @@ afterEach(async () => {
   await execute(kiln.database, sql`DELETE FROM endpoint_state`);
 });
 
+/** It was tried, and waits for another slot. */
 const waits = (id: string): Promise<boolean> =>
   until('it waits for another slot', async () => {
-    const { stage, claimToken } = await jobRow(kiln.database, id);
-    return stage === 'waiting' && claimToken === null;
+    const { status, stage, claimToken } = await jobRow(kiln.database, id);
+    return status === 'running' && stage === 'waiting' && claimToken === null;
   });
 const errorsOf = async (id: string): Promise<(string | undefined)[]> =>
   (await attemptsOf(kiln.database, id)).map(({ error }) => error?.kind);

@@ -12,6 +12,8 @@ import { OpsEvents } from '../../telemetry/ops-events.js';
 @Injectable()
 export class StorageHealth {
   private problem: string | null = null;
+  private looks = 0;
+  private newest = 0;
 
   constructor(
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
@@ -25,8 +27,14 @@ export class StorageHealth {
 
   /** Looks again; ops hear of each change. */
   async check(): Promise<boolean> {
+    const mine = (this.looks += 1);
     const problem = await this.look();
-    if ((problem === null) !== (this.problem === null)) {
+    // A look that began before the one that was believed last is old news.
+    if (mine < this.newest) return this.healthy();
+    this.newest = mine;
+    const changed = (problem === null) !== this.healthy();
+    this.problem = problem;
+    if (changed) {
       await this.ops.tell(
         problem === null
           ? {
@@ -38,7 +46,6 @@ export class StorageHealth {
           : { severity: 'critical', type: 'storage.failing', message: `Submission is paused: ${problem}`, data: {} },
       );
     }
-    this.problem = problem;
     return problem === null;
   }
 
