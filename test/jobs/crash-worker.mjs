@@ -26,7 +26,7 @@ const app = await createHttpApp({
   keyring: await openKeyring(config),
   database: new Database({ url: TEST_DATABASE_URL, poolSize: 10 }),
   catalog: catalogFrom(config, { url: TEST_SANDBOX_URL, credential: 'sandbox' }, adapters, () => new Date()),
-  logger: Logger.create({ level: process.env.TEST_LOG || 'silent' }),
+  logger: Logger.create({ level: process.env['TEST_LOG'] || 'silent' }),
   workers: WorkerModule,
 });
 await app.init();

@@ -79,7 +79,6 @@ async function allReached(child: ChildProcess): Promise<void> {
   let text = '';
   for await (const chunk of child.stdout ?? []) {
     text += String(chunk);
-    if (process.env['TEST_LOG']) console.log(String(chunk));
     for (const line of text.split('\n')) wanted.delete(line);
     if (wanted.size === 0) return;
   }
