@@ -11,6 +11,8 @@ const SANDBOX = join(DIST, 'sandbox', 'main.js');
 export const FLOOR = join(DIST, 'bench', 'floor.js');
 
 export const SANDBOX_KEY = 'sandbox';
+/** As `npm start` gives them. */
+const HEAP_FLAGS = ['--max-old-space-size=512', '--max-semi-space-size=8'];
 /** The alias that runs on the sandbox through the lane LANE, which is wider than any bench needs. */
 export const MODEL = 'veo-3.1-fast';
 const LANE = 'bench';
@@ -49,7 +51,7 @@ export class Kiln {
     const child = await startChild(
       {
         command: process.execPath,
-        args: [...process.execArgv, KILN, role],
+        args: [...process.execArgv, ...HEAP_FLAGS, KILN, role],
         env: { ...(await this.environment()), PORT: String(port), METRICS_PORT: String(metricsPort), ...env },
         isReady: (line) => line.includes('"msg":"ready"'),
       },

@@ -9,7 +9,7 @@ const ADD_TIMEOUT_MS = 2000;
 /** After a failure nobody waits for this long, so that an outage does not slow every request. */
 const PAUSE_AFTER_FAILURE_MS = 1000;
 
-export type QueueMap = Readonly<Record<QueueName, Pick<Queue, 'add'>>>;
+export type QueueMap = Readonly<Record<QueueName, Pick<Queue, 'add' | 'getWaitingCount'>>>;
 
 /**
  * Puts a message on a queue. Never throws: the row that asked for the message stands in PostgreSQL, and the reconciler
@@ -62,6 +62,20 @@ export class Enqueue {
         'a message did not reach the queue; the reconciler will ring again',
       );
       return false;
+    } finally {
+      timeout.abort();
+    }
+  }
+
+  /** Messages that are due and wait for a worker; 0 where the queue's server does not say. */
+  async backlog(queue: QueueName): Promise<number> {
+    const timeout = new AbortController();
+    const counting = this.queues[queue].getWaitingCount();
+    try {
+      return await Promise.race([counting, expire(timeout.signal)]);
+    } catch {
+      counting.catch(() => undefined);
+      return 0;
     } finally {
       timeout.abort();
     }

@@ -8,6 +8,9 @@ const OPEN = [...OPEN_ATTEMPT_STATES] as string[];
 /** Steps that never finished before ops are asked to look. */
 export const MAX_CLAIMS = 3;
 
+/** How many times the grace a message may be late where a long line stands before the workers. */
+const CONGESTED_PATIENCE = 30;
+
 /** A live job is never left without a wake: a step that lost its race and has nothing to do looks again after this. */
 const UNEXPECTED_IDLE_MS = 15_000;
 
@@ -153,16 +156,18 @@ export class ClaimsRepository {
     return changed === 1;
   }
 
-  /** Names a new tick for jobs whose clock was lost, in one bounded batch; SKIP LOCKED lets every worker do a part. */
+  /** Names a new tick for jobs whose clock was lost, in one bounded batch; SKIP LOCKED lets every worker do a part. Stages in `congested` are late, not lost. */
   async ringOverdue(
     graceMs: number,
     limit: number,
+    congested: readonly JobStage[],
   ): Promise<{ id: string; tick: number; stage: JobStage | null; provider: string | null }[]> {
     return queryRows(
       this.db,
       sql`WITH due AS (
             SELECT id FROM job
-            WHERE wake_at < now() - (CASE WHEN stage = 'waiting' THEN 0 ELSE ${graceMs}::float8 END) * interval '1 millisecond'
+            WHERE wake_at < now() - (CASE WHEN stage = 'waiting' THEN 0 WHEN stage = ANY(${[...congested]}) THEN ${graceMs * CONGESTED_PATIENCE}::float8
+              ELSE ${graceMs}::float8 END) * interval '1 millisecond'
               AND (claim_until IS NULL OR claim_until < now()) AND quarantined_at IS NULL
             ORDER BY wake_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED
           )

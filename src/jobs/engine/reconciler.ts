@@ -96,7 +96,7 @@ export class Reconciler {
         await this.part(`lane ${lane}`, async () => this.lanes.admission.admit(lane));
     });
     await this.part('jobs', async () => {
-      for (const job of await this.claims.ringOverdue(graceMs, BATCH))
+      for (const job of await this.claims.ringOverdue(graceMs, BATCH, await this.queue.congested()))
         await this.queue.tick(this.doorbell.queueOf(job.stage, job.provider), job.id, job.tick);
     });
     await this.part('attempts', async () => {

@@ -21,6 +21,16 @@ export function queueFor(stage: JobStage | null, synchronousSubmit: boolean): Ti
   }
 }
 
+const TICK_QUEUES: readonly TickQueue[] = ['tick', 'transfer', 'media'];
+/** Stages whose messages may stand in a queue. */
+const STAGES: Readonly<Record<TickQueue, readonly JobStage[]>> = {
+  tick: ['submitting', 'generating'],
+  transfer: ['submitting', 'storing'],
+  media: ['preparing', 'processing'],
+};
+/** A line as long as this takes its time, and being late says nothing of being lost. */
+const CONGESTED_AT = 200;
+
 /** Ticks are new queue jobs each time, `{job}-{n}`: an id that exists is ignored by the queue in every state. */
 @Injectable()
 export class JobQueue {
@@ -28,5 +38,13 @@ export class JobQueue {
 
   async tick(queue: TickQueue, jobId: string, n: number, delayMs = 0): Promise<void> {
     await this.queue.enqueue(queue, `${jobId}-${n}`, { jobId, n }, { delayMs });
+  }
+
+  /** Stages with long lines before their workers. To ring their jobs again would send them to the end of the line. */
+  async congested(): Promise<JobStage[]> {
+    const lines = await Promise.all(
+      TICK_QUEUES.map(async (queue) => ({ queue, length: await this.queue.backlog(queue) })),
+    );
+    return lines.filter(({ length }) => length >= CONGESTED_AT).flatMap(({ queue }) => STAGES[queue]);
   }
 }
