@@ -19,6 +19,7 @@ import { vertexRoutes } from './google/vertex.js';
 import { type RecordedSubmit, Recorder } from './recorder.js';
 import { findFfmpeg } from './render/ffmpeg.js';
 import { Studio } from './render/studio.js';
+import { allowLoaders } from './render/svg.js';
 
 export interface SandboxOptions {
   /** Default 127.0.0.1. */
@@ -57,6 +58,7 @@ const BODY_LIMIT_BYTES = 100 * 1024 * 1024;
 
 /** Starts every emulator on one port. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  allowLoaders();
   const host = options.host ?? '127.0.0.1';
   const isOwnFolder = options.dataDir === undefined;
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'kiln-sandbox-')));
