@@ -8,6 +8,7 @@ import { catalogFrom } from './catalog/catalog.module.js';
 import { CatalogError } from './catalog/load-catalog.js';
 import { messageOf } from './common/errors.js';
 import { ConfigError, type KilnConfig, loadConfig } from './config/config.js';
+import { environment } from './config/environment.js';
 import { publicUrlOf } from './config/public-url.js';
 import { openKeyring } from './config/secret.js';
 import { clockOffsetMs, clockProblem } from './database/clock.js';
@@ -26,7 +27,7 @@ import { Logger } from './telemetry/logger.js';
 const SANDBOX_ENTRY = join(import.meta.dirname, '..', 'sandbox', 'main.js');
 
 async function main(): Promise<void> {
-  const config = await withPort(loadConfig(process.env, process.argv[2]));
+  const config = await withPort(loadConfig(environment(), process.argv[2]));
   const logger = Logger.create({
     level: config.log.level,
     readable: config.embedded && process.stdout.isTTY,
@@ -153,7 +154,7 @@ async function withPort(config: KilnConfig): Promise<KilnConfig> {
       probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
   });
-  return loadConfig({ ...process.env, PORT: String(port) }, process.argv[2]);
+  return loadConfig({ ...environment(), PORT: String(port) }, process.argv[2]);
 }
 
 /** What a person can mend is told in a sentence; anything else with its stack. */

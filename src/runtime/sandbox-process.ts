@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { childEnvironment } from '../config/child-environment.js';
+import { childEnvironment } from '../config/environment.js';
 import { SANDBOX_KEY } from '../jobs/engine/credentials.js';
 
 const START_TIMEOUT_MS = 15_000;
