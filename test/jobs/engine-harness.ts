@@ -125,8 +125,9 @@ export async function timePasses(db: Database, jobId: string): Promise<void> {
 
 /** As if the worker at this job had died a lease ago: its claim and its submit's lease are over, and it does not know. */
 export async function claimExpires(db: Database, jobId: string): Promise<void> {
-  await execute(db, sql`UPDATE job SET claim_token = NULL, claim_until = NULL WHERE id = ${jobId}`);
+  // The lease first: who takes the freed claim at once must find it over.
   await execute(db, sql`UPDATE attempt SET lease_until = now() WHERE job_id = ${jobId} AND lease_until IS NOT NULL`);
+  await execute(db, sql`UPDATE job SET claim_token = NULL, claim_until = NULL WHERE id = ${jobId}`);
 }
 
 export const reconcile = (kiln: Kiln): Promise<void> => kiln.app.get(Reconciler).reconcile(0);

@@ -114,7 +114,7 @@ test('a killed batch goes on, and replays nothing twice even where a job failed 
 
   await batches().runDue();
   expect(await runs(ids)).toEqual([2, 2, 2, 1, 1]); // still the dead worker's claim
-  await execute(db, sql`UPDATE replay_batch SET claim_until = now() WHERE id = ${body.id}`);
+  await execute(db, sql`UPDATE replay_batch SET claim_until = now() - interval '1 second' WHERE id = ${body.id}`);
   await batches().runDue();
   expect(await runs(ids)).toEqual([2, 2, 2, 2, 2]);
   expect(await progress(body.id)).toMatchObject({
