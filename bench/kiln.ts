@@ -13,6 +13,7 @@ export const FLOOR = join(DIST, 'bench', 'floor.js');
 export const SANDBOX_KEY = 'sandbox';
 /** As `npm start` gives them. */
 const HEAP_FLAGS = ['--max-old-space-size=512', '--max-semi-space-size=8'];
+const HEAP_ENV = { MALLOC_ARENA_MAX: '2' };
 /** The alias that runs on the sandbox through the lane LANE, which is wider than any bench needs. */
 export const MODEL = 'veo-3.1-fast';
 const LANE = 'bench';
@@ -52,7 +53,13 @@ export class Kiln {
       {
         command: process.execPath,
         args: [...process.execArgv, ...HEAP_FLAGS, KILN, role],
-        env: { ...(await this.environment()), PORT: String(port), METRICS_PORT: String(metricsPort), ...env },
+        env: {
+          ...HEAP_ENV,
+          ...(await this.environment()),
+          PORT: String(port),
+          METRICS_PORT: String(metricsPort),
+          ...env,
+        },
         isReady: (line) => line.includes('"msg":"ready"'),
       },
       this.cleanup,

@@ -133,13 +133,21 @@ export interface EventRow {
   createdAt: Date;
 }
 
+/** There are few columns and very many rows. */
+const FIELDS = new Map<string, string>();
+
+function fieldOf(column: string): string {
+  const known = FIELDS.get(column);
+  if (known !== undefined) return known;
+  const field = column.replace(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase());
+  FIELDS.set(column, field);
+  return field;
+}
+
 /** snake_case columns of a raw row as camelCase fields. */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the shape its SQL has
 export function camelRow<T>(row: object): T {
-  return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => [
-      column.replace(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()),
-      value as unknown,
-    ]),
-  ) as T;
+  const fields: Record<string, unknown> = {};
+  for (const [column, value] of Object.entries(row)) fields[fieldOf(column)] = value;
+  return fields as T;
 }
