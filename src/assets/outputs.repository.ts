@@ -73,6 +73,7 @@ export class OutputsRepository {
   }
 
   async forJobs(jobIds: readonly string[], db: Tx = this.db): Promise<OutputRow[]> {
+    if (jobIds.length === 0) return [];
     return db.output.findMany({ where: { jobId: { in: [...jobIds] } }, orderBy: [{ run: 'asc' }, { n: 'asc' }] });
   }
 
