@@ -80,7 +80,11 @@ describe('on PostgreSQL alone', () => {
   beforeAll(async () => {
     ground = await newGround();
     line = await lineTo(ground.db.url);
-    kiln = await startKiln({ ground: { ...ground, db: { ...ground.db, url: line.url } } });
+    // A claim whose answer was cut off belongs to nobody until its lease is over.
+    kiln = await startKiln({
+      env: { KILN_CLAIM_LEASE_MS: '3000' },
+      ground: { ...ground, db: { ...ground.db, url: line.url } },
+    });
   });
   afterAll(async () => {
     await kiln.close();
