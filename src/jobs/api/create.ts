@@ -60,7 +60,13 @@ export class JobCreation {
 
     const request = await this.requests.read(key, body);
     if (body.webhook) await this.webhooks.assertTarget(body.webhook.url, 'webhook.url');
-    await this.assertRoom(key);
+    const queued = await this.queuedWhenFull(key);
+    if (queued !== null) {
+      // What fills the queue may be the very job that this repeats, created since the first look.
+      const meanwhile = claim && (await this.rows.findKnown(claim));
+      if (meanwhile) return this.attach(meanwhile.jobId, meanwhile.same);
+      throw tooMany(queued, key);
+    }
     const stored =
       request.parsed.references.length === 0 ? [] : await this.references.accept(key.id, request.parsed.references);
     const created = await this.rows.create(this.rowOf(key, body, request, stored), claim, key.maxQueuedJobs);
@@ -85,11 +91,11 @@ export class JobCreation {
     return { job, created: false };
   }
 
-  /** Early, so that a full key's media is not taken in; what counts is the count beside the insert. */
-  private async assertRoom(key: AuthKey): Promise<void> {
-    if (key.maxQueuedJobs === null) return;
+  /** Early, so that a full key's media is not taken in; what counts is the count beside the insert. Null: there is room. */
+  private async queuedWhenFull(key: AuthKey): Promise<number | null> {
+    if (key.maxQueuedJobs === null) return null;
     const queued = await this.rows.countQueued(key.id);
-    if (queued >= key.maxQueuedJobs) throw tooMany(queued, key);
+    return queued >= key.maxQueuedJobs ? queued : null;
   }
 
   private rowOf(key: AuthKey, body: CreateJobBody, request: JobRequest, references: NewJob['references']): NewJob {
