@@ -41,14 +41,19 @@ async function main(): Promise<number> {
   const { names, quick } = chosen(process.argv.slice(2));
   const run = new Cleanup();
   const bench = new Cleanup();
+  let isInterrupted = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void endBoth(bench, run).finally(() => process.exit(1)));
+    process.once(signal, () => {
+      isInterrupted = true;
+      void endBoth(bench, run).finally(() => process.exit(1));
+    });
   }
   const findings: Finding[] = [];
   let broken = 0;
   try {
     const servers = await startServers(run);
     for (const name of names) {
+      if (isInterrupted) break;
       say(`· ${name} …`);
       const started = performance.now();
       try {
