@@ -16,7 +16,7 @@ const PATIENCE_MS = 300_000;
 
 /** One worker and 10,000 generations that never end, polled at the provider's usual pace. */
 export async function fleetBench(servers: Servers, cleanup: Cleanup, quick: boolean): Promise<Finding[]> {
-  const [jobs, settleSeconds, watchSeconds] = quick ? [1000, 0, 20] : [10_000, 30, 60];
+  const [jobs, settleSeconds, watchSeconds] = quick ? [500, 0, 12] : [10_000, 30, 60];
   const databaseUrl = await servers.database();
   const redisUrl = await servers.redis('Redis');
   const sandboxUrl = await startSandbox(await servers.folder('fleet-sandbox'), cleanup);
