@@ -39,6 +39,16 @@ it('refuses a changed, cut or missing signature', () => {
   }
 });
 
+it('has one spelling: the spare bits of the last character count', () => {
+  const { signature, expires } = open(links.sign(target));
+  const bytes = Buffer.from(signature, 'base64url');
+  const twins = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+    .map((last) => signature.slice(0, -1) + last)
+    .filter((text) => text !== signature && Buffer.from(text, 'base64url').equals(bytes));
+  expect(twins).toHaveLength(3);
+  for (const twin of twins) expect(links.verify({ ...target, expires }, twin)).toBe(false);
+});
+
 it('goes on verifying under the former key, and not under one that is gone', () => {
   const { signature, expires } = open(links.sign(target));
   const rotating = new Links({ publicUrl: () => '', linkKeys: [keys[1], keys[0]] });
