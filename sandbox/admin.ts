@@ -45,10 +45,10 @@ function readProvider(value: string | undefined): Provider | undefined {
 }
 
 /** What the sandbox says about itself, and the switches that need no prompt. */
-export function adminRoutes(context: SandboxContext, comfy: ComfyInstance[], acestep: AceStepServer) {
+export function adminRoutes(context: SandboxContext, comfy: ComfyInstance[], acestep: AceStepServer, emulated: object) {
   const refuse = (reply: FastifyReply, message: string) => reply.code(400).send({ error: message });
   return async function register(app: FastifyInstance): Promise<void> {
-    app.get('/', async () => describe(comfy.length));
+    app.get('/', async () => describe(comfy.length, emulated));
     app.get('/_sandbox/health', async () => ({
       status: 'ok',
       speed: context.clock.speed,
@@ -99,10 +99,10 @@ export function adminRoutes(context: SandboxContext, comfy: ComfyInstance[], ace
   };
 }
 
-function describe(comfyInstances: number): object {
+function describe(comfyInstances: number, emulated: object): object {
   return {
     name: 'Kiln sandbox',
-    says: 'Emulators of three provider wires that render real media without a model.',
+    says: 'Emulators of provider wires that render real media without a model.',
     emulates: {
       vertex: {
         base: '/vertex/v1/projects/{project}/locations/{location}/publishers/google',
@@ -116,6 +116,7 @@ function describe(comfyInstances: number): object {
         nodes: Object.keys(NODES),
       },
       acestep: { base: '/acestep', auth: 'Authorization: Bearer, or ai_token in the body' },
+      ...emulated,
     },
     switches: {
       marker: '[[sandbox:NAME]] or [[sandbox:NAME=VALUE]] anywhere in a prompt',

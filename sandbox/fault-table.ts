@@ -91,8 +91,10 @@ export const FAULTS = {
   'off-origin': {
     phase: 'run',
     value: 'none',
-    says: 'the result link points to http://169.254.169.254/ (gemini, acestep)',
+    says: 'the result link points to http://169.254.169.254/ (where results are links)',
   },
+  'no-callback': { phase: 'run', value: 'none', says: 'no callback comes when it ends' },
+  'duplicate-callbacks': { phase: 'run', value: 'none', says: 'the callback comes three times' },
   pad: { phase: 'run', value: 'bytes', says: 'the result is padded to this many bytes and stays playable (MP4 only)' },
   '429-poll': {
     phase: 'poll',

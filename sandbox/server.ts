@@ -20,6 +20,7 @@ import { type RecordedSubmit, Recorder } from './recorder.js';
 import { findFfmpeg } from './render/ffmpeg.js';
 import { Studio } from './render/studio.js';
 import { allowLoaders } from './render/svg.js';
+import { WIRES } from './wires.js';
 
 export interface SandboxOptions {
   /** Default 127.0.0.1. */
@@ -82,7 +83,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   await app.register(geminiRoutes(context, operations), { prefix: '/gemini' });
   await app.register(comfyuiRoutes(context, comfy), { prefix: '/comfyui/:instance' });
   await app.register(acestepRoutes(context, acestep), { prefix: '/acestep' });
-  await app.register(adminRoutes(context, comfy, acestep));
+  const wires = await Promise.all(WIRES.map((open) => open(context)));
+  for (const { routes, prefix } of wires) await app.register(routes, { prefix });
+  const emulated = Object.assign({}, ...wires.map(({ emulates }) => emulates)) as object;
+  await app.register(adminRoutes(context, comfy, acestep, emulated));
   const sockets = new ComfySockets(comfy);
   app.server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head));
   await app.listen({ host, port: options.port ?? 0 });
@@ -100,6 +104,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     close: async () => {
       for (const instance of comfy) instance.restart();
       sockets.close();
+      for (const wire of wires) wire.close?.();
       await app.close();
       studio.close();
       if (isOwnFolder) await rm(dataDir, { recursive: true, force: true });

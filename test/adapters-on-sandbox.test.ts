@@ -114,6 +114,9 @@ function prepare(
       new URL(url).origin === origin ? egress.configured(url, options) : egress.foreign(url, options),
     now: () => Date.now(),
     signal: AbortSignal.timeout(30_000),
+    keep: async () => {
+      throw new Error('no wire of this test is synchronous');
+    },
   };
   return { adapter, ctx, task, route };
 }

@@ -18,6 +18,9 @@ export interface Clip {
   sound: boolean;
 }
 
+export const PICTURE_FORMATS = ['png', 'jpeg', 'webp'] as const;
+export type PictureFormat = (typeof PICTURE_FORMATS)[number];
+
 export const AUDIO_FORMATS = ['mp3', 'wav', 'flac'] as const;
 export type AudioFormat = (typeof AUDIO_FORMATS)[number];
 

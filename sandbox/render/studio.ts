@@ -2,10 +2,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { Ffmpeg } from './ffmpeg.js';
 import { renderPiece } from './music.js';
 import { renderPicture } from './picture.js';
-import type { Clip, Picture, Piece } from './recipes.js';
+import type { Clip, Picture, PictureFormat, Piece } from './recipes.js';
 import { renderClip } from './video.js';
 
 /** Google's operations live for two days, and nothing else remembers an upload longer. */
@@ -41,8 +42,11 @@ export class Studio {
     return studio;
   }
 
-  picture(picture: Picture): Promise<string> {
-    return this.cached('png', picture, async (_scratch, output) => writeFile(output, await renderPicture(picture)));
+  picture(picture: Picture, format: PictureFormat = 'png'): Promise<string> {
+    return this.cached(format, picture, async (_scratch, output) => {
+      const png = await renderPicture(picture);
+      await writeFile(output, format === 'png' ? png : await sharp(png).toFormat(format).toBuffer());
+    });
   }
 
   clip(clip: Clip): Promise<string> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -85,6 +86,28 @@ export class Outputs {
     } finally {
       await chunks.return(undefined).catch(() => undefined);
     }
+  }
+
+  /** Bytes that came with a provider's answer, until `store` has looked at them. Throws what the object store throws. */
+  async keep(at: Pick<StoreArtifact, 'jobId' | 'run' | 'claimToken'>, body: Readable | Uint8Array): Promise<string> {
+    const key = `${keptPrefix(at)}${randomUUID()}`;
+    await this.objects.put(key, body, { contentType: 'application/octet-stream' });
+    return key;
+  }
+
+  /** Kept bytes, as an adapter would open them. Throws ObjectNotFound. */
+  async openKept(key: string, offset: number): Promise<ArtifactStream> {
+    const { body, totalBytes } = await this.objects.get(key, offset > 0 ? { start: offset } : undefined);
+    return { body, contentType: null, totalBytes, offset };
+  }
+
+  async dropKept(keys: readonly string[]): Promise<void> {
+    await this.objects.delete(keys);
+  }
+
+  /** What one submit had kept, when nothing names it. */
+  async discardKept(at: Pick<StoreArtifact, 'jobId' | 'run' | 'claimToken'>): Promise<void> {
+    await deletePrefix(this.objects, keptPrefix(at));
   }
 
   /** See OutputDerivation: `a` is what `stored` gave, with this claim's token. */
@@ -176,7 +199,7 @@ export class Outputs {
     const rows = await this.repository.expire(limit);
     for (const { jobId, run, n } of rows) {
       // By prefix: what losing claims and faststart left behind goes too.
-      const own = new RegExp(`/${n}[-.][^/]*$`);
+      const own = new RegExp(`/(${n}[-.][^/]*|kept/[^/]*)$`);
       await deletePrefix(this.objects, `outputs/${jobId}/${run}/`, (key) => own.test(key));
     }
     return rows.length;
@@ -199,6 +222,9 @@ export class Outputs {
     return found.contentType;
   }
 }
+
+const keptPrefix = ({ jobId, run, claimToken }: Pick<StoreArtifact, 'jobId' | 'run' | 'claimToken'>): string =>
+  `outputs/${jobId}/${run}/${claimToken}/kept/`;
 
 async function readHead(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
   const parts: Buffer[] = [];

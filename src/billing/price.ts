@@ -1,13 +1,13 @@
 import type { JsonObject } from '../common/json.js';
-import type { PriceRule, Rate } from '../catalog/schema.js';
+import type { PriceRule, PriceUnit, Rate } from '../catalog/schema.js';
 
 /** A price as it stood when the work was accepted; kept with every ledger row. */
 export type PriceSnapshot = {
-  /** What the work costs: ceil(quantity × unit price × multiplier). */
+  /** What the work costs: ceil(quantity × unit price × multiplier); of tokens, the price is one of a million. */
   amountMicroUsd: number;
   unit: PriceRule['unit'];
   quantity: number;
-  /** List price of one unit. */
+  /** List price of one unit; of a million tokens. */
   unitPriceMicroUsd: number;
   multiplier: number;
   source: string;
@@ -17,9 +17,10 @@ export type PriceSnapshot = {
 
 /** Binary dust of a product such as 0.1 × 3 must not become a micro-dollar. */
 const DUST = 1e-6;
+const TOKENS_PER_PRICE = 1_000_000;
 
-function quantityOf(rule: PriceRule, input: JsonObject): number {
-  switch (rule.unit) {
+function quantityOf(unit: PriceUnit, input: JsonObject): number {
+  switch (unit) {
     case 'second':
       return positive(input['duration_seconds'], 'duration_seconds');
     case 'image':
@@ -44,9 +45,11 @@ const applies = (rate: Rate, input: JsonObject): boolean =>
 export function priceOf(rule: PriceRule, input: JsonObject, model: { id: string }): PriceSnapshot {
   const rate = rule.rates.find((one) => applies(one, input));
   if (!rate) throw new Error(`no rate of ${model.id} fits ${JSON.stringify(Object.keys(input))}`);
-  const quantity = quantityOf(rule, input);
+  const isTokens = rule.unit === 'token';
+  const quantity = isTokens ? quantityOf(rule.per, input) * (rate.tokens ?? 0) : quantityOf(rule.unit, input);
+  const unitMicroUsd = isTokens ? rate.microUsd / TOKENS_PER_PRICE : rate.microUsd;
   return {
-    amountMicroUsd: Math.ceil(quantity * rate.microUsd * rule.multiplier - DUST),
+    amountMicroUsd: Math.ceil(quantity * unitMicroUsd * rule.multiplier - DUST),
     unit: rule.unit,
     quantity,
     unitPriceMicroUsd: rate.microUsd,

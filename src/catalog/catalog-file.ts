@@ -35,21 +35,48 @@ const usd = z
   .refine((value) => Math.abs(value * MICRO_USD - Math.round(value * MICRO_USD)) < 1e-4, 'must have at most 6 decimals')
   .transform((value) => Math.round(value * MICRO_USD));
 
-const rate = z.strictObject({ when: z.record(fieldName, oneOrMore).default({}), usd });
-
-const priceList = z.strictObject({
-  unit: z.enum(['second', 'image', 'song']),
-  /** The first rate that fits counts. */
-  rates: z.array(rate).min(1, 'must hold a price'),
-  source: z.string().min(1),
-  date: day,
+const rate = z.strictObject({
+  when: z.record(fieldName, oneOrMore).default({}),
+  usd,
+  tokens: z.number().positive().max(10_000_000).optional(),
 });
+const priceUnit = z.enum(['second', 'image', 'song']);
+
+const priceList = z
+  .strictObject({
+    /** `token`: `usd` is a price a million, and each `per` takes the rate's `tokens`. */
+    unit: z.enum([...priceUnit.options, 'token']),
+    per: priceUnit.optional(),
+    /** The first rate that fits counts. */
+    rates: z.array(rate).min(1, 'must hold a price'),
+    source: z.string().min(1),
+    date: day,
+  })
+  .refine(
+    (list) =>
+      list.unit === 'token'
+        ? list.per !== undefined && list.rates.every(({ tokens }) => tokens !== undefined)
+        : list.per === undefined && list.rates.every(({ tokens }) => tokens === undefined),
+    'must hold per, and tokens in every rate, where the unit is token, and only there',
+  );
 export type PriceListFile = z.output<typeof priceList>;
 
 /** One input field. `type` may be left out where the vocabulary knows only one. */
 const field = z.strictObject({
   type: z
-    .enum(['text', 'integer', 'number', 'boolean', 'choice', 'choice_list', 'size', 'media', 'media_list'])
+    .enum([
+      'text',
+      'integer',
+      'number',
+      'boolean',
+      'choice',
+      'choice_list',
+      'size',
+      'lora_list',
+      'camera',
+      'media',
+      'media_list',
+    ])
     .optional(),
   required: z.boolean().default(false),
   description: z.string().min(1).optional(),
@@ -63,6 +90,8 @@ const field = z.strictObject({
     .array(z.union([z.string(), z.number()]))
     .min(1)
     .optional(),
+  /** Type `lora_list`: whether links are taken beside names. */
+  urls: z.boolean().optional(),
 });
 export type FieldFile = z.output<typeof field>;
 
@@ -153,7 +182,7 @@ const lane = z
     'must hold capacity or per_endpoint',
   );
 
-/** What catalog.yaml and an overlay make together. */
+/** What the shipped files and an overlay make together. */
 export const catalogFile = z.strictObject({
   platform_multiplier: z.number().positive().max(100),
   prices: z.record(name, priceList).default({}),
@@ -162,7 +191,7 @@ export const catalogFile = z.strictObject({
 });
 export type CatalogFile = z.output<typeof catalogFile>;
 
-const isObject = (value: unknown): value is JsonObject =>
+export const isObject = (value: unknown): value is JsonObject =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
 /** JSON Merge Patch (RFC 7396): objects merge by key, null removes, anything else replaces. */

@@ -74,11 +74,45 @@ function valueSchema(spec: FieldSpec): z.ZodType {
           return size !== null && fits(size.width) && fits(size.height);
         })
         .meta({ pattern: '^\\d+x\\d+$' });
+    case 'lora_list':
+      return z.array(loraSchema(spec)).min(1).max(spec.max);
+    case 'camera':
+      return cameraSchema(spec.values);
     case 'media':
       return mediaSchema;
     case 'media_list':
       return z.array(mediaSchema).min(1).max(spec.max);
   }
+}
+
+const httpsUrl = z
+  .string()
+  .max(2048)
+  .refine((text) => URL.canParse(text) && new URL(text).protocol === 'https:')
+  .describe('An https link to the weights.');
+const STRENGTH = z.number().min(-4).max(4).default(1).describe('How much it counts.');
+
+/** `{name | url, strength}`. */
+function loraSchema({ values, urls }: FieldSpec & { type: 'lora_list' }): z.ZodType {
+  const named = values.length > 0 ? [z.strictObject({ name: z.literal([...values]), strength: STRENGTH })] : [];
+  const linked = urls ? [z.strictObject({ url: httpsUrl, strength: STRENGTH })] : [];
+  return z.union([...named, ...linked]);
+}
+
+/** Movements that have an amount; the others are whole movements by themselves. */
+export const CAMERA_AXES: readonly string[] = ['horizontal', 'vertical', 'pan', 'tilt', 'roll', 'zoom'];
+
+/** `{move: "zoom", amount: -4}`, `{move: "forward_up"}`. */
+function cameraSchema(values: readonly string[]): z.ZodType {
+  const amount = z.number().min(-10).max(10);
+  const axes = values.filter((value) => CAMERA_AXES.includes(value));
+  const whole = values.filter((value) => !CAMERA_AXES.includes(value));
+  return z.union([
+    ...(axes.length > 0
+      ? [z.strictObject({ move: z.literal(axes), amount: amount.refine((value) => value !== 0) })]
+      : []),
+    ...(whole.length > 0 ? [z.strictObject({ move: z.literal(whole) })] : []),
+  ]);
 }
 
 export const defaultOf = (spec: FieldSpec): string | number | boolean | undefined =>
@@ -121,6 +155,18 @@ export function allowed(spec: FieldSpec): string {
       const step = spec.step > 1 ? `, multiples of ${spec.step}` : '';
       return `"WIDTHxHEIGHT" with sides from ${spec.min} to ${spec.max} pixels${step}`;
     }
+    case 'lora_list': {
+      const names = spec.values.length > 0 ? [`{name, strength} with a name of ${quoted(spec.values)}`] : [];
+      const links = spec.urls ? ['{url, strength} with an https link'] : [];
+      return `a list of 1 to ${spec.max} of ${[...names, ...links].join(' or ')}, strength from -4 to 4`;
+    }
+    case 'camera': {
+      const axes = spec.values.filter((value) => CAMERA_AXES.includes(value));
+      const whole = spec.values.filter((value) => !CAMERA_AXES.includes(value));
+      const withAmount =
+        axes.length > 0 ? [`{move, amount} with a move of ${quoted(axes)} and an amount from -10 to 10, not 0`] : [];
+      return [...withAmount, ...(whole.length > 0 ? [`{move} with a move of ${quoted(whole)}`] : [])].join(' or ');
+    }
     case 'media':
       return MEDIA_SHAPES;
     case 'media_list':
@@ -161,6 +207,10 @@ export function limitOf(spec: FieldSpec): Record<string, unknown> {
       return { ...base, values: spec.values, max_items: spec.max };
     case 'size':
       return { ...base, min: spec.min, max: spec.max, step: spec.step };
+    case 'lora_list':
+      return { ...base, values: spec.values, urls: spec.urls, max_items: spec.max };
+    case 'camera':
+      return { ...base, values: spec.values };
     case 'media':
       return { ...base, media: spec.media };
     case 'media_list':

@@ -1,11 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { messageOf } from '../common/errors.js';
 import { sha256Hex } from '../common/ids.js';
 import { canonicalJson, type JsonObject } from '../common/json.js';
-import { catalogFile, mergePatch, type CatalogFile, type ModelFile, type PriceListFile } from './catalog-file.js';
+import {
+  catalogFile,
+  isObject,
+  mergePatch,
+  type CatalogFile,
+  type ModelFile,
+  type PriceListFile,
+} from './catalog-file.js';
 import { Catalog } from './catalog.service.js';
 import { fieldSchema, limitOf } from './fields.js';
 import { CatalogProblem, fieldsOf, rulesOf } from './model-fields.js';
@@ -18,8 +25,8 @@ export interface CatalogOptions extends RouteMeans {
   /** The operator's file (KILN_CATALOG); null where there is none. */
   overlayPath: string | null;
   now: () => Date;
-  /** Default: the catalog.yaml shipped with Kiln. */
-  basePath?: string;
+  /** Default: the folder of YAML files shipped with Kiln. */
+  baseDir?: string;
 }
 
 /** A catalog file can't be used. The message names the file, the place and what is allowed there. */
@@ -27,17 +34,43 @@ export class CatalogError extends Error {
   override readonly name = 'CatalogError';
 }
 
-const CATALOG_NAME = 'catalog.yaml';
+const CATALOG_DIR = 'catalog';
+/** The file that every catalog folder holds, by which it is known. */
+const CATALOG_ROOT = 'catalog.yaml';
 /** Folder of the shipped workflows, beside the catalog. */
 const WORKFLOWS_DIR = 'workflows';
 
-/** The shipped catalog: beside package.json in the sources, beside `src` in the build. */
-export function shippedCatalogPath(from: string = import.meta.dirname): string {
+/** The shipped catalog's folder: beside package.json. */
+function shippedCatalogDir(from: string = import.meta.dirname): string {
   for (let dir = from; ; dir = dirname(dir)) {
-    const path = join(dir, CATALOG_NAME);
-    if (existsSync(path)) return path;
-    if (dirname(dir) === dir) throw new CatalogError(`${CATALOG_NAME} is missing in ${from} and every folder above`);
+    const path = join(dir, CATALOG_DIR);
+    if (existsSync(join(path, CATALOG_ROOT))) return path;
+    if (dirname(dir) === dir)
+      throw new CatalogError(`${CATALOG_DIR}/${CATALOG_ROOT} is missing in ${from} and every folder above`);
   }
+}
+
+/** A folder's files as one catalog, with the file that each section's key stands in. */
+function readFolder(dir: string): { catalog: Record<string, unknown>; fileOf: (path: readonly string[]) => string } {
+  const catalog: Record<string, unknown> = {};
+  const files = new Map<string, string>();
+  const names = readdirSync(dir).filter((name) => name.endsWith('.yaml'));
+  for (const name of names.toSorted()) {
+    const file = join(dir, name);
+    const content = readYaml(file, 'the catalog');
+    if (!isObject(content)) throw new CatalogError(`${file}: must hold platform_multiplier, prices, lanes or models`);
+    for (const [section, value] of Object.entries(content)) {
+      const keys = isObject(value) ? Object.keys(value).map((key) => [section, key]) : [[section]];
+      for (const path of keys) {
+        const other = files.get(path.join('\n'));
+        if (other !== undefined) throw new CatalogError(`${file}: ${path.join('.')} stands in ${other} too`);
+        files.set(path.join('\n'), file);
+      }
+      const former = catalog[section];
+      catalog[section] = isObject(value) && isObject(former) ? { ...former, ...value } : value;
+    }
+  }
+  return { catalog, fileOf: (path) => files.get(path.slice(0, 2).join('\n')) ?? files.get(path[0] ?? '') ?? dir };
 }
 
 function readYaml(path: string, what: string): unknown {
@@ -78,12 +111,13 @@ function issueProblem(issue: z.core.$ZodIssue): CatalogProblem {
 /** Names the file that wrote the offending place: the overlay where it has it, else the shipped catalog. */
 function located(
   problem: CatalogProblem,
-  files: { basePath: string; overlayPath: string | null; overlay: unknown },
+  files: { fileOf: (path: readonly string[]) => string; overlayPath: string | null; overlay: unknown },
 ): CatalogError {
   // The last part may be what is missing; the place that lacks it is what someone wrote.
   const written = problem.path.slice(0, Math.max(1, problem.path.length - 1));
   const inOverlay = files.overlayPath !== null && (has(files.overlay, problem.path) || has(files.overlay, written));
-  const file = inOverlay && files.overlayPath !== null ? `KILN_CATALOG ${files.overlayPath}` : files.basePath;
+  const file =
+    inOverlay && files.overlayPath !== null ? `KILN_CATALOG ${files.overlayPath}` : files.fileOf(problem.path);
   return new CatalogError(`${file}: ${problem.path.join('.') || 'the file'}: ${problem.message}`);
 }
 
@@ -147,10 +181,11 @@ function modelOf(
       throw new CatalogProblem(at, 'needs endpoints or endpoints_from');
     const listed = priceList(written.upstream_price, whole, [...at, 'upstream_price']);
     const upstreamPrice = priceRule(listed, 1, fields, [...at, 'upstream_price']);
+    const settings = settingsOf(written, adapter, readFile, at);
     return routeOf(
       `${id}/${name}`,
       written,
-      { settings: settingsOf(written, adapter, readFile, at), upstreamPrice },
+      { settings, upstreamPrice, synchronous: adapter.can(settings).synchronous },
       means,
     );
   });
@@ -193,15 +228,15 @@ function lanesOf(file: CatalogFile, models: readonly Model[]): Lane[] {
  * a price that is missing, a field no vocabulary has, a workflow that does not fit its mapping.
  */
 export function loadCatalog(options: CatalogOptions): Catalog {
-  const basePath = options.basePath ?? shippedCatalogPath();
+  const baseDir = options.baseDir ?? shippedCatalogDir();
   const overlayPath = options.overlayPath === null ? null : resolve(options.overlayPath);
-  const base = readYaml(basePath, 'the catalog');
+  const base = readFolder(baseDir);
   const overlay = overlayPath === null ? {} : (readYaml(overlayPath, 'KILN_CATALOG') ?? {});
-  if (overlay === null || typeof overlay !== 'object' || Array.isArray(overlay))
+  if (!isObject(overlay))
     throw new CatalogError(
       `KILN_CATALOG ${String(overlayPath)}: must hold platform_multiplier, prices, lanes or models`,
     );
-  const folders = [...(overlayPath === null ? [] : [dirname(overlayPath)]), join(dirname(basePath), WORKFLOWS_DIR)];
+  const folders = [...(overlayPath === null ? [] : [dirname(overlayPath)]), join(dirname(baseDir), WORKFLOWS_DIR)];
   const texts = new Map<string, string>();
   const readFile = (name: string): string => {
     const folder = folders.find((dir) => existsSync(join(dir, name)));
@@ -211,7 +246,7 @@ export function loadCatalog(options: CatalogOptions): Catalog {
     return text;
   };
   try {
-    const merged = mergePatch(base, overlay);
+    const merged = mergePatch(base.catalog, overlay);
     const parsed = catalogFile.safeParse(merged);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
@@ -223,6 +258,6 @@ export function loadCatalog(options: CatalogOptions): Catalog {
     const hash = sha256Hex(canonicalJson({ merged, files: Object.fromEntries(texts) }));
     return new Catalog(models, lanesOf(parsed.data, models), hash, options.now);
   } catch (error) {
-    throw error instanceof CatalogProblem ? located(error, { basePath, overlayPath, overlay }) : error;
+    throw error instanceof CatalogProblem ? located(error, { fileOf: base.fileOf, overlayPath, overlay }) : error;
   }
 }

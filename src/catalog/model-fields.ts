@@ -24,6 +24,8 @@ const KEYS: Readonly<Record<FieldSpec['type'], readonly (keyof FieldFile)[]>> = 
   choice: ['values', 'default'],
   choice_list: ['values', 'max_items'],
   size: ['min', 'max', 'step', 'default'],
+  lora_list: ['values', 'urls', 'max_items'],
+  camera: ['values'],
   media: [],
   media_list: ['max_items'],
 };
@@ -106,6 +108,15 @@ function specOf(modality: Modality, fieldName: string, file: FieldFile, path: re
         step: file.step ?? 1,
         default: file.default as string | undefined,
       };
+    case 'lora_list': {
+      const [values, urls] = [valuesOf(file, 'string', path), file.urls ?? false];
+      if (values.length === 0 && !urls)
+        throw new CatalogProblem([...path, 'values'], 'must name something where no links are taken');
+      return { ...base, type, values, urls, max: needed(file.max_items, 'max_items', type, path) };
+    }
+    case 'camera':
+      needed(file.values, 'values', type, path);
+      return { ...base, type, values: valuesOf(file, 'string', path) };
     case 'media':
       return { ...base, type, media: term.media ?? 'image' };
     case 'media_list':

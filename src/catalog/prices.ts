@@ -34,7 +34,8 @@ export function priceRule(
   fields: Readonly<Record<string, FieldSpec>>,
   path: readonly string[],
 ): PriceRule {
-  if (list.unit === 'second' && !isCertain(fields['duration_seconds']))
+  const unit = list.unit === 'token' ? list.per : list.unit;
+  if (unit === 'second' && !isCertain(fields['duration_seconds']))
     throw new CatalogProblem(path, 'is a price a second, so input.duration_seconds must be required or have a default');
   const names = [...new Set(list.rates.flatMap((rate) => Object.keys(rate.when)))];
   const domains = names.map((name): [string, (Scalar | undefined)[]] => {
@@ -56,6 +57,13 @@ export function priceRule(
     );
     throw new CatalogProblem(path, `has no rate for ${what.join(', ')}`);
   }
-  const rates = list.rates.map((rate) => ({ when: rate.when, microUsd: rate.usd }));
-  return { unit: list.unit, rates, multiplier, source: list.source, date: list.date };
+  const rates = list.rates.map(({ when, usd, tokens }) => ({
+    when,
+    microUsd: usd,
+    ...(tokens === undefined ? {} : { tokens }),
+  }));
+  const terms = { rates, multiplier, source: list.source, date: list.date };
+  if (list.unit !== 'token') return { unit: list.unit, ...terms };
+  // The file's schema has seen that a price a token says what it counts.
+  return { unit: 'token', per: list.per ?? 'song', ...terms };
 }

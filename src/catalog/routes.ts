@@ -77,7 +77,7 @@ function servedBy(file: RouteFile, means: RouteMeans): Served {
 export function routeOf(
   id: string,
   file: RouteFile,
-  parts: { settings: JsonObject; upstreamPrice: PriceRule },
+  parts: { settings: JsonObject; upstreamPrice: PriceRule; synchronous: boolean },
   means: RouteMeans,
 ): Route {
   const served = servedBy(file, means);

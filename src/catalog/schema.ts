@@ -39,6 +39,8 @@ export interface Route {
   expectedSeconds: number;
   /** How long an attempt whose submit may have been bought is looked for. */
   unknownTtlSeconds: number;
+  /** Its submit takes as long as the work does: no task to poll, and another queue. */
+  synchronous: boolean;
   /** Served by the sandbox. */
   sandbox: boolean;
   /** Why the route can't be used in this process; null when it can. */
@@ -86,6 +88,8 @@ export type Scalar = string | number | boolean;
 export interface Rate {
   when: Readonly<Record<string, readonly Scalar[]>>;
   microUsd: number;
+  /** Unit `token` only: what one `per` takes. */
+  tokens?: number;
 }
 
 interface PriceTerms {
@@ -98,11 +102,11 @@ interface PriceTerms {
   date: string;
 }
 
-/** `second`: of `duration_seconds`; `image`: of `n`; `song`: one a job. */
-export type PriceRule =
-  | (PriceTerms & { unit: 'second' })
-  | (PriceTerms & { unit: 'image' })
-  | (PriceTerms & { unit: 'song' });
+/** What a price is counted in: `second` of `duration_seconds`, `image` of `n`, `song` one a job. */
+export type PriceUnit = 'second' | 'image' | 'song';
+
+/** `token`: a price a million tokens, of which each `per` takes the rate's `tokens`. */
+export type PriceRule = (PriceTerms & { unit: PriceUnit }) | (PriceTerms & { unit: 'token'; per: PriceUnit });
 
 interface FieldBase {
   required: boolean;
@@ -118,6 +122,10 @@ export type FieldSpec = FieldBase &
     | { type: 'choice_list'; values: readonly string[]; max: number }
     /** `1024x768`: sides in pixels. */
     | { type: 'size'; min: number; max: number; step: number; default?: string }
+    /** Adapters of weights: by a name of `values`, or, where `urls`, by an https link that the provider reads. */
+    | { type: 'lora_list'; values: readonly string[]; urls: boolean; max: number }
+    /** A movement of `values`; those of CAMERA_AXES with an amount from -10 to 10. */
+    | { type: 'camera'; values: readonly string[] }
     | { type: 'media'; media: MediaKind }
     | { type: 'media_list'; media: MediaKind; max: number }
   );

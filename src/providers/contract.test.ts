@@ -1,168 +1,44 @@
-import { fileURLToPath } from 'node:url';
-import { CannedWire, NOW_MS, readAll, TOKEN, type CannedAnswer } from '../../test/support/provider-wire.js';
-import type { JsonObject, JsonValue } from '../common/json.js';
+import { CannedWire, NOW_MS, readAll, type CannedAnswer } from '../../test/support/provider-wire.js';
+import type { Subject, SynchronousSubject, TaskSubject } from '../../test/support/contract-subject.js';
 import { EgressError } from '../egress/egress.js';
-import ace from './acestep/fixtures/wire.json' with { type: 'json' };
-import comfy from './comfyui/fixtures/answers.json' with { type: 'json' };
-import { loadWorkflow } from './comfyui/workflow-loader.js';
+import { subjects as acestep } from './acestep/test-subjects.js';
+import { subjects as comfyui } from './comfyui/test-subjects.js';
 import { ProviderError, type Adapter, type Artifact, type MediaTask, type ProviderContext } from './contract.js';
-import googleErrors from './google/fixtures/errors.json' with { type: 'json' };
-import gemini from './google/fixtures/gemini.json' with { type: 'json' };
-import vertex from './google/fixtures/vertex.json' with { type: 'json' };
-import { adapterFor } from './registry.js';
+import { subjects as google } from './google/test-subjects.js';
+import { adapterFor, adapters } from './registry.js';
 
-/** How one wire says what every wire has to say. `null`: this wire has no such thing. */
-interface Subject {
-  provider: string;
-  endpoint: string;
-  task: Omit<MediaTask, 'jobId' | 'references' | 'options'>;
-  taskId: JsonValue;
-  submitAt: string;
-  pollAt: string;
-  submitted: unknown;
-  pending: { json: unknown; progress?: number };
-  succeeded: CannedAnswer;
-  /** Where the bytes are read from, and what the file is. */
-  download: { at: string; answer: CannedAnswer; resumes: boolean };
-  blocked: unknown;
-  invalid: { status: number; json: unknown };
-  rateLimited: { status: number; headers?: Record<string, string>; json: unknown };
-  missing: { status?: number; json: unknown };
-  /** A result that the provider says is on another host. */
-  elsewhere: { poll: unknown; at: string } | null;
-  cancelAt: { at: string; canceled: unknown; tooLate: unknown } | null;
-}
-
-const FILE = Buffer.from('AAAAIGZ0eXBpc29tAAACAA==', 'base64');
-const served: CannedAnswer = {
-  bytes: FILE,
-  headers: { 'content-length': String(FILE.length), 'content-type': 'video/mp4' },
-};
-const wan = loadWorkflow(
-  fileURLToPath(new URL('../../workflows', import.meta.url)),
-  'wan-2.2.mapping.json',
-) as unknown as JsonObject;
-const comfyFile = new URLSearchParams({
-  filename: `${TOKEN}_00001_.mp4`,
-  subfolder: 'kiln/job_1',
-  type: 'output',
-}).toString();
-const vertexPoll = 'POST /models/veo-3.1-generate-001:fetchPredictOperation';
-
-const subjects: Record<string, Subject> = {
-  'google (vertex)': {
-    provider: 'google',
-    endpoint: 'https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google',
-    task: {
-      modality: 'video',
-      operation: 'text_to_video',
-      model: 'veo-3.1-generate-001',
-      input: { prompt: 'a kite' },
-      settings: { wire: 'vertex' },
-    },
-    taskId: { wire: 'vertex', model: 'veo-3.1-generate-001', name: vertex.started.name },
-    submitAt: 'POST /models/veo-3.1-generate-001:predictLongRunning',
-    pollAt: vertexPoll,
-    submitted: vertex.started,
-    pending: { json: vertex.running },
-    succeeded: { json: vertex.done },
-    download: { at: vertexPoll, answer: { json: vertex.done, chunkBytes: 11 }, resumes: false },
-    blocked: vertex.filtered,
-    invalid: { status: 400, json: googleErrors.invalid },
-    rateLimited: { status: 429, json: googleErrors.rateLimited },
-    missing: { status: 404, json: googleErrors.notFound },
-    elsewhere: null,
-    cancelAt: null,
-  },
-  'google (gemini)': {
-    provider: 'google',
-    endpoint: 'https://generativelanguage.googleapis.com/v1beta',
-    task: {
-      modality: 'video',
-      operation: 'text_to_video',
-      model: 'veo-3.1-generate-preview',
-      input: { prompt: 'a kite' },
-      settings: { wire: 'gemini' },
-    },
-    taskId: { wire: 'gemini', model: 'veo-3.1-generate-preview', name: gemini.started.name },
-    submitAt: 'POST /models/veo-3.1-generate-preview:predictLongRunning',
-    pollAt: `GET /${gemini.started.name}`,
-    submitted: gemini.started,
-    pending: { json: gemini.running },
-    succeeded: { json: gemini.done },
-    download: { at: 'GET /files/abc:download?alt=media', answer: served, resumes: true },
-    blocked: gemini.filtered,
-    invalid: { status: 400, json: googleErrors.invalid },
-    rateLimited: { status: 429, headers: { 'retry-after': '30' }, json: googleErrors.rateLimited },
-    missing: { status: 404, json: googleErrors.notFound },
-    elsewhere: { poll: gemini.doneElsewhere, at: 'GET https://cdn.example.com/clip.mp4' },
-    cancelAt: null,
-  },
-  comfyui: {
-    provider: 'comfyui',
-    endpoint: 'http://comfy-0:8188',
-    task: {
-      modality: 'video',
-      operation: 'text_to_video',
-      model: 'wan-2.2',
-      input: { prompt: 'a kite' },
-      settings: wan,
-    },
-    taskId: { prompt_id: TOKEN, output: ['11'] },
-    submitAt: 'POST /prompt',
-    pollAt: `GET /api/jobs/${TOKEN}`,
-    submitted: comfy.accepted,
-    pending: { json: comfy.jobRunning },
-    succeeded: { json: comfy.jobCompleted },
-    download: { at: `GET /view?${comfyFile}`, answer: served, resumes: true },
-    blocked: null,
-    invalid: { status: 400, json: comfy.badValue },
-    rateLimited: { status: 429, headers: { 'retry-after': '30' }, json: {} },
-    missing: { status: 404, json: comfy.jobNotFound },
-    elsewhere: null,
-    cancelAt: { at: `POST /api/jobs/${TOKEN}/cancel`, canceled: { cancelled: true }, tooLate: { cancelled: false } },
-  },
-  acestep: {
-    provider: 'acestep',
-    endpoint: 'http://ace.internal:8001',
-    task: {
-      modality: 'music',
-      operation: 'generate',
-      model: 'acestep-v15-turbo',
-      input: { prompt: 'lo-fi' },
-      settings: {},
-    },
-    taskId: { task_id: '550e8400-e29b-41d4-a716-446655440000' },
-    submitAt: 'POST /release_task',
-    pollAt: 'POST /query_result',
-    submitted: ace.released,
-    pending: { json: ace.running, progress: 0.4 },
-    succeeded: { json: ace.succeeded },
-    download: { at: 'GET /v1/audio?path=%2Ftmp%2Fapi_audio%2Fa.mp3', answer: served, resumes: true },
-    blocked: null,
-    invalid: { status: 400, json: ace.invalid },
-    rateLimited: { status: 429, headers: { 'retry-after': '30' }, json: ace.queueFull },
-    missing: { json: ace.unknown },
-    elsewhere: { poll: ace.elsewhere, at: 'GET https://cdn.example.com/a.mp3' },
-    cancelAt: null,
-  },
-};
+const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep };
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-goog-api-key'];
+const CALLBACK_URL = 'https://kiln.example.com/callbacks/provider/secret-token';
+/** 200 answers that name no task and no result. */
+const MALFORMED = ['<html>', '{}', '[]', 'null', '{"data":null,"code":200}'];
 
-describe.each(Object.entries(subjects))('%s', (_name, subject) => {
+const taskOf = (subject: Subject): MediaTask => ({ ...subject.task, jobId: 'job_1', references: [], options: {} });
+
+function wireOf(subject: Subject, at: string, ...answers: CannedAnswer[]): CannedWire {
+  const wire = new CannedWire();
+  for (const [path, answer] of Object.entries(subject.also ?? {})) wire.on(path, answer);
+  return wire.on(at, ...answers);
+}
+
+async function submit(subject: Subject, answer: CannedAnswer, more: Partial<ProviderContext> = {}) {
+  const wire = wireOf(subject, subject.submitAt, answer);
+  const submitted = await adapterFor(subject.provider).submit(taskOf(subject), wire.context(subject.endpoint, more));
+  return { submitted, wire };
+}
+
+async function poll(subject: TaskSubject, answer: CannedAnswer) {
+  const ctx = wireOf(subject, subject.pollAt, answer).context(subject.endpoint);
+  return adapterFor(subject.provider).poll(subject.taskId, ctx);
+}
+
+test('every adapter has a subject', () => {
+  expect(new Set(Object.values(subjects).map(({ provider }) => provider))).toEqual(new Set(adapters.keys()));
+});
+
+describe.each(Object.entries(subjects))('%s: a submit', (_name, subject) => {
   const adapter: Adapter = adapterFor(subject.provider);
-  const task: MediaTask = { ...subject.task, jobId: 'job_1', references: [], options: {} };
-  const on = (at: string, ...answers: CannedAnswer[]): CannedWire => new CannedWire().on(at, ...answers);
-  const ctxOf = (wire: CannedWire): ProviderContext => wire.context(subject.endpoint);
-  const submit = async (answer: CannedAnswer) => adapter.submit(task, ctxOf(on(subject.submitAt, answer)));
-  const poll = async (answer: CannedAnswer) => adapter.poll(subject.taskId, ctxOf(on(subject.pollAt, answer)));
-  const artifactOf = async (answer: CannedAnswer): Promise<Artifact> => {
-    const state = await poll(answer);
-    if (state.state !== 'succeeded' || !state.artifacts[0])
-      throw new Error(`expected a result, got ${JSON.stringify(state)}`);
-    return state.artifacts[0];
-  };
 
   test('a plain request fits the route, and its settings and options are what it says', () => {
     expect(adapter.unsupported({ ...subject.task, references: {} })).toEqual([]);
@@ -171,148 +47,213 @@ describe.each(Object.entries(subjects))('%s', (_name, subject) => {
     expect(adapter.options.safeParse({ nonsense: 1 }).success).toBe(false);
   });
 
-  test('success: the task id survives JSON, and the bytes are the file', async () => {
-    const { taskId } = await submit({ json: subject.submitted });
-    expect(JSON.parse(JSON.stringify(taskId))).toEqual(subject.taskId);
-    const artifact = JSON.parse(JSON.stringify(await artifactOf(subject.succeeded))) as Artifact;
-    const opened = await adapter.openArtifact(
-      artifact,
-      subject.taskId,
-      ctxOf(on(subject.download.at, subject.download.answer)),
-      0,
-    );
-    expect(opened.offset).toBe(0);
-    expect(await readAll(opened.body)).toEqual(FILE);
-  });
-
-  test('resume: from where the source honours Range, else from the start', async () => {
-    const artifact = await artifactOf(subject.succeeded);
-    const partial: CannedAnswer = {
-      status: 206,
-      bytes: FILE.subarray(6),
-      headers: { 'content-range': `bytes 6-${FILE.length - 1}/${FILE.length}` },
-    };
-    const wire = on(subject.download.at, subject.download.resumes ? partial : subject.download.answer);
-    const opened = await adapter.openArtifact(artifact, subject.taskId, ctxOf(wire), 6);
-    expect(opened.offset).toBe(subject.download.resumes ? 6 : 0);
-    expect(await readAll(opened.body)).toEqual(FILE.subarray(opened.offset));
-    const whole = await adapter.openArtifact(
-      artifact,
-      subject.taskId,
-      ctxOf(on(subject.download.at, subject.download.answer)),
-      6,
-    );
-    expect(whole.offset).toBe(0);
-  });
-
-  test('pending, with progress where the wire has one', async () => {
-    const state = await poll({ json: subject.pending.json });
-    expect(state).toMatchObject({ state: 'pending', started: true });
-    expect(state.state === 'pending' && state.progress).toBe(subject.pending.progress);
+  test('what it says it can, it has', () => {
+    const can = adapter.can(subject.task.settings);
+    expect(can.synchronous).toBe(subject.kind === 'synchronous');
+    if (can.findByToken) expect(adapter.findByToken).toBeDefined();
+    if (can.cancel) expect(adapter.cancel).toBeDefined();
+    expect(adapter.modalities).toContain(subject.task.modality);
   });
 
   test('rate limit: rejected, and when to come back', async () => {
-    await expect(submit(subject.rateLimited)).rejects.toMatchObject({
+    await expect(submit(subject, subject.rateLimited.answer)).rejects.toMatchObject({
       kind: 'rate_limited',
       outcome: 'rejected',
-      detail: { retryAfterMs: 30_000, upstreamStatus: 429 },
+      detail: subject.rateLimited.retryAfterMs === null ? {} : { retryAfterMs: subject.rateLimited.retryAfterMs },
     });
-    await expect(poll(subject.rateLimited)).rejects.toMatchObject({ kind: 'rate_limited' });
-    const dated = { status: 429, text: '', headers: { 'retry-after': new Date(NOW_MS + 5000).toUTCString() } };
-    await expect(poll(dated)).rejects.toMatchObject({ detail: { retryAfterMs: 5000 } });
   });
 
-  test('content block, where the wire has a filter, fails the job and is not billed', async () => {
-    if (subject.blocked === null) expect(adapter.can.resubmitSafe).toBe(true);
-    else
-      expect(await poll({ json: subject.blocked })).toMatchObject({
+  test('invalid input is rejected', async () => {
+    await expect(submit(subject, subject.invalid)).rejects.toMatchObject({
+      kind: 'invalid_input',
+      outcome: 'rejected',
+    });
+  });
+
+  test('a content block is told as one, also where it looks like success', async () => {
+    for (const blocked of subject.blockedAtSubmit)
+      await expect(submit(subject, blocked)).rejects.toMatchObject({ kind: 'content_policy', outcome: 'rejected' });
+  });
+
+  test.each([401, 403])('HTTP %i is auth', async (status) => {
+    await expect(submit(subject, { status, text: 'no' })).rejects.toMatchObject({ kind: 'auth', outcome: 'rejected' });
+  });
+
+  test.each([...MALFORMED, ...(subject.malformed ?? [])])('answered 200 with %j may have been bought', async (text) => {
+    await expect(submit(subject, { text })).rejects.toMatchObject({ kind: 'internal', outcome: 'unknown' });
+  });
+
+  test('timeout and a socket that dies after sending: outcome unknown; before: rejected', async () => {
+    await expect(submit(subject, new EgressError('timeout', 'no headers', true))).rejects.toMatchObject({
+      kind: 'timeout',
+      outcome: 'unknown',
+    });
+    await expect(submit(subject, new EgressError('reset', 'socket hang up', true))).rejects.toMatchObject({
+      kind: 'unavailable',
+      outcome: 'unknown',
+    });
+    for (const reason of ['connect', 'dns', 'tls', 'blocked'] as const)
+      await expect(submit(subject, new EgressError(reason, 'no way', false))).rejects.toMatchObject({
+        kind: 'unavailable',
+        outcome: 'rejected',
+      });
+  });
+
+  test('the credential goes in one header, to the endpoint', async () => {
+    const { wire } = await submit(subject, subject.kind === 'task' ? subject.submitted : subject.succeeded);
+    const [call] = wire.callsTo(subject.submitAt.split(' ')[1] ?? '');
+    expect(call?.trust).toBe('endpoint');
+    expect(CREDENTIAL_HEADERS.filter((name) => call?.headers[name])).toHaveLength(1);
+    expect(JSON.stringify([call?.url, call?.body])).not.toContain('test-key');
+  });
+});
+
+const synchronous = Object.entries(subjects).filter(
+  (entry): entry is [string, SynchronousSubject] => entry[1].kind === 'synchronous',
+);
+if (synchronous.length > 0)
+  describe.each(synchronous)('%s: a synchronous wire', (_name, subject) => {
+    test('success: everything the answer held is kept', async () => {
+      const { submitted, wire } = await submit(subject, subject.succeeded);
+      expect(submitted.artifacts?.map(({ type, kept }) => ({ type, bytes: wire.kept.get(kept ?? '') }))).toEqual(
+        subject.kept,
+      );
+    });
+
+    test('an answer that breaks off may have been bought', async () => {
+      if (subject.succeeded instanceof Error) throw new Error('a success is an answer');
+      const whole = subject.succeeded.text ?? JSON.stringify(subject.succeeded.json);
+      const cut = { ...subject.succeeded, json: undefined, text: whole.slice(0, whole.length / 2) };
+      await expect(submit(subject, cut)).rejects.toMatchObject({ outcome: 'unknown' });
+    });
+  });
+
+const tasks = Object.entries(subjects).filter((entry): entry is [string, TaskSubject] => entry[1].kind === 'task');
+
+describe.each(tasks)('%s: a task', (_name, subject) => {
+  const adapter: Adapter = adapterFor(subject.provider);
+  const { download } = subject;
+  const artifactOf = async (answer: CannedAnswer): Promise<Artifact> => {
+    const state = await poll(subject, answer);
+    if (state.state !== 'succeeded' || !state.artifacts[0])
+      throw new Error(`expected a result, got ${JSON.stringify(state)}`);
+    return state.artifacts[0];
+  };
+  const open = async (artifact: Artifact, wire: CannedWire, offset = 0) =>
+    adapter.openArtifact(artifact, subject.taskId, wire.context(subject.endpoint), offset);
+  const file = async (): Promise<Buffer> =>
+    readAll((await open(await artifactOf(subject.succeeded), wireOf(subject, download.at, download.answer))).body);
+
+  test('success: the task id survives JSON, and the bytes are the file', async () => {
+    const { submitted } = await submit(subject, subject.submitted);
+    expect(JSON.parse(JSON.stringify(submitted.taskId))).toEqual(subject.taskId);
+    const artifact = JSON.parse(JSON.stringify(await artifactOf(subject.succeeded))) as Artifact;
+    const opened = await open(artifact, wireOf(subject, download.at, download.answer));
+    expect(opened.offset).toBe(0);
+    expect((await readAll(opened.body)).length).toBeGreaterThan(0);
+  });
+
+  test('resume: from where the source honours Range, else from the start', async () => {
+    const whole = await file();
+    const artifact = await artifactOf(subject.succeeded);
+    const partial: CannedAnswer = {
+      status: 206,
+      bytes: whole.subarray(6),
+      headers: { 'content-range': `bytes 6-${whole.length - 1}/${whole.length}` },
+    };
+    const opened = await open(artifact, wireOf(subject, download.at, download.resumes ? partial : download.answer), 6);
+    expect(opened.offset).toBe(download.resumes ? 6 : 0);
+    expect(await readAll(opened.body)).toEqual(whole.subarray(opened.offset));
+    const deaf = await open(artifact, wireOf(subject, download.at, download.answer), 6);
+    expect(deaf.offset).toBe(0);
+  });
+
+  test('pending, with progress where the wire has one', async () => {
+    const state = await poll(subject, subject.pending.answer);
+    expect(state).toMatchObject({ state: 'pending' });
+    expect(state.state === 'pending' && state.progress).toBe(subject.pending.progress);
+    expect(state.state === 'pending' && (state.started ?? false)).toBe(subject.pending.started);
+  });
+
+  test('a run that failed', async () => {
+    expect(await poll(subject, subject.failed)).toMatchObject({ state: 'failed' });
+  });
+
+  test('content block of a run, where the wire has a filter, fails the job and is not billed', async () => {
+    if (subject.blocked !== null)
+      expect(await poll(subject, subject.blocked)).toMatchObject({
         state: 'failed',
         error: { kind: 'content_policy', outcome: 'rejected' },
       });
   });
 
-  test('invalid input is rejected', async () => {
-    await expect(submit(subject.invalid)).rejects.toMatchObject({ kind: 'invalid_input', outcome: 'rejected' });
-  });
-
-  test.each([401, 403])('HTTP %i is auth', async (status) => {
-    await expect(submit({ status, text: 'no' })).rejects.toMatchObject({ kind: 'auth', outcome: 'rejected' });
-    await expect(poll({ status, text: 'no' })).rejects.toMatchObject({ kind: 'auth' });
-  });
-
-  test.each(['<html>', '{}', '[]', 'null', '{"data":null,"code":200}'])(
-    'a submit answered 200 with %j may have been bought',
-    async (text) => {
-      await expect(submit({ text })).rejects.toMatchObject({ kind: 'internal', outcome: 'unknown' });
-    },
-  );
-
-  test('a poll answered with what is no JSON is an error of the poll, not of the task', async () => {
-    await expect(poll({ text: '<html>' })).rejects.toBeInstanceOf(ProviderError);
-  });
-
-  test('timeout and a socket that dies after sending: outcome unknown; before: rejected', async () => {
-    await expect(submit(new EgressError('timeout', 'no headers', true))).rejects.toMatchObject({
-      kind: 'timeout',
-      outcome: 'unknown',
-    });
-    await expect(submit(new EgressError('reset', 'socket hang up', true))).rejects.toMatchObject({
+  test('trouble while polling is an error of the poll, not of the task', async () => {
+    await expect(poll(subject, subject.rateLimited.answer)).rejects.toMatchObject({ kind: 'rate_limited' });
+    for (const status of [401, 403])
+      await expect(poll(subject, { status, text: 'no' })).rejects.toMatchObject({ kind: 'auth' });
+    await expect(poll(subject, { text: '<html>' })).rejects.toBeInstanceOf(ProviderError);
+    await expect(poll(subject, { status: 500, text: 'oops' })).rejects.toBeInstanceOf(ProviderError);
+    await expect(poll(subject, new EgressError('connect', 'refused', false))).rejects.toMatchObject({
       kind: 'unavailable',
       outcome: 'unknown',
     });
-    for (const reason of ['connect', 'dns', 'tls', 'blocked'] as const)
-      await expect(submit(new EgressError(reason, 'no way', false))).rejects.toMatchObject({
-        kind: 'unavailable',
-        outcome: 'rejected',
-      });
-    await expect(poll(new EgressError('connect', 'refused', false))).rejects.toMatchObject({
-      kind: 'unavailable',
-      outcome: 'unknown',
-    });
+    const dated = { status: 429, text: '', headers: { 'retry-after': new Date(NOW_MS + 5000).toUTCString() } };
+    await expect(poll(subject, dated)).rejects.toMatchObject({ detail: { retryAfterMs: 5000 } });
   });
 
   test('a result that has expired is not_found', async () => {
-    const artifact = await artifactOf(subject.succeeded);
-    const gone = subject.download.resumes
-      ? { status: 404, text: 'gone' }
-      : { status: 404, json: googleErrors.notFound };
-    await expect(
-      adapter.openArtifact(artifact, subject.taskId, ctxOf(on(subject.download.at, gone)), 0),
-    ).rejects.toMatchObject({ kind: 'not_found' });
+    const gone = { status: 404, text: '{}' };
+    await expect(open(await artifactOf(subject.succeeded), wireOf(subject, download.at, gone))).rejects.toMatchObject({
+      kind: 'not_found',
+    });
   });
 
   test('credentials go to the endpoint, never to another host', async () => {
-    const own = on(subject.download.at, subject.download.answer);
-    await adapter.openArtifact(await artifactOf(subject.succeeded), subject.taskId, ctxOf(own), 0);
-    expect(own.calls[0]?.trust).toBe('endpoint');
-    expect(CREDENTIAL_HEADERS.filter((name) => own.calls[0]?.headers[name])).toHaveLength(1);
+    const own = wireOf(subject, download.at, download.answer);
+    await open(await artifactOf(subject.succeeded), own);
+    const sent = (wire: CannedWire) => CREDENTIAL_HEADERS.filter((name) => wire.calls.at(-1)?.headers[name]);
+    expect(own.calls.at(-1)?.trust).toBe(download.trust);
+    expect(sent(own)).toHaveLength(download.trust === 'endpoint' ? 1 : 0);
     if (subject.elsewhere === null) return;
-    const foreign = on(subject.elsewhere.at, served);
-    await adapter.openArtifact(await artifactOf({ json: subject.elsewhere.poll }), subject.taskId, ctxOf(foreign), 0);
-    expect(foreign.calls[0]?.trust).toBe('foreign');
-    expect(CREDENTIAL_HEADERS.filter((name) => foreign.calls[0]?.headers[name])).toEqual([]);
+    const foreign = wireOf(subject, subject.elsewhere.at, download.answer);
+    await open(await artifactOf(subject.elsewhere.poll), foreign);
+    expect(foreign.calls.at(-1)?.trust).toBe('foreign');
+    expect(sent(foreign)).toEqual([]);
   });
 
   test('a task the provider does not know is missing', async () => {
-    expect(await poll(subject.missing)).toEqual({ state: 'missing' });
+    if (subject.missing !== null) expect(await poll(subject, subject.missing)).toEqual({ state: 'missing' });
   });
 
   test('cancel, where the wire has it', async () => {
-    expect(adapter.can.cancel).toBe(subject.cancelAt !== null);
-    expect(adapter.cancel !== undefined).toBe(adapter.can.cancel);
-    if (!subject.cancelAt) return;
-    const { at, canceled, tooLate } = subject.cancelAt;
-    expect(await adapter.cancel?.(subject.taskId, ctxOf(on(at, { json: canceled })))).toBe('canceled');
-    expect(await adapter.cancel?.(subject.taskId, ctxOf(on(at, { json: tooLate })))).toBe('too_late');
+    expect(adapter.can(subject.task.settings).cancel).toBe(subject.cancel !== null);
+    if (!subject.cancel) return;
+    const { at, canceled, tooLate } = subject.cancel;
+    const cancel = async (answer: CannedAnswer) =>
+      adapter.cancel?.(subject.taskId, wireOf(subject, at, answer).context(subject.endpoint));
+    expect(await cancel(canceled)).toBe('canceled');
+    expect(await cancel(tooLate)).toBe('too_late');
   });
 
-  test('what it says it can, it has', () => {
-    expect(adapter.id).toBe(subject.provider);
-    expect(adapter.findByToken !== undefined).toBe(adapter.can.findByToken);
-    expect(adapter.can).toMatchObject({ callback: false, synchronous: false });
+  test('callback, where the wire has it: named in the submit, believed only when signed', async () => {
+    expect(adapter.can(subject.task.settings).callback).toBe(subject.callback !== null);
+    if (!subject.callback) return;
+    const { wire } = await submit(subject, subject.submitted, { callbackUrl: CALLBACK_URL });
+    const named = JSON.stringify(wire.calls.map(({ url, body }) => [decodeURIComponent(url), body]));
+    expect(named).toContain(CALLBACK_URL);
+    const { good, forged, answers, ctx } = subject.callback;
+    const verify = async (request: typeof good) => {
+      const keys = new CannedWire();
+      for (const [at, answer] of Object.entries(answers ?? {})) keys.on(at, answer);
+      return adapter.verifyCallback?.(request, keys.context(subject.endpoint, ctx)) ?? null;
+    };
+    expect(await verify(good)).toBeNull();
+    for (const request of Object.values(forged)) expect(await verify(request)).toEqual(expect.any(String));
   });
 
   test('a task id of another shape is an error', async () => {
-    await expect(adapter.poll({ other: 1 }, ctxOf(new CannedWire()))).rejects.toBeInstanceOf(ProviderError);
+    await expect(adapter.poll({ other: 1 }, new CannedWire().context(subject.endpoint))).rejects.toBeInstanceOf(
+      ProviderError,
+    );
   });
 });

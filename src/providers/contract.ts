@@ -66,8 +66,12 @@ export interface ProviderContext {
   fetchForeign(url: string, options?: EgressOptions): Promise<EgressResponse>;
   now(): number;
   signal: AbortSignal;
-  /** Where the provider may ring, when `can.callback`. */
+  /** Where the provider may ring when the work is done; absent where it could not reach Kiln, or the wire has no callbacks. */
   callbackUrl?: string;
+  /** What the provider signs its callbacks with, where an operator has set it (`KILN_CALLBACK_SECRET_…`). */
+  callbackSecret?: string;
+  /** Keeps bytes that came with an answer, which no later call brings again. Streams; the artifact is whole when this resolves. */
+  keep(artifact: Pick<Artifact, 'type' | 'name' | 'contentType'>, body: Readable | Buffer): Promise<Artifact>;
 }
 
 export type Credential =
@@ -83,12 +87,17 @@ export interface Artifact {
   contentType?: string;
   /** Whatever `openArtifact` needs to find the bytes again. */
   source: JsonValue;
+  /** Where `ctx.keep` put the bytes; the engine reads those itself, and `openArtifact` is not asked. */
+  kept?: string;
 }
 
 export type Submitted = {
   /** What poll and cancel take back; opaque JSON. */
   taskId: JsonValue;
+  /** The results, where submit itself took as long as the work (`can.synchronous`): all of them kept by `ctx.keep`. */
   artifacts?: Artifact[];
+  /** What the provider asked for it, where the answer says. */
+  upstreamCostMicroUsd?: number;
   /** What the request could not be given exactly, e.g. "duration_seconds 5 became 121 frames (5.04 s)". */
   warnings?: string[];
 };
@@ -154,20 +163,30 @@ export interface ProgressSocket {
   taskKeyOf(taskId: JsonValue): string;
 }
 
+export interface Capabilities {
+  cancel: boolean;
+  findByToken: boolean;
+  /** The provider rings `ctx.callbackUrl`. */
+  callback: boolean;
+  /** The same token twice buys once. */
+  idempotencyKey: boolean;
+  /** Resubmitting costs nobody money (in-cluster). */
+  resubmitSafe: boolean;
+  /** submit itself takes as long as the generation does, and answers with its artifacts. */
+  synchronous: boolean;
+}
+
+/** A provider's doorbell as it came in: names are lowercase, the body is the bytes that were signed. */
+export interface CallbackRequest {
+  headers: Readonly<Record<string, string | undefined>>;
+  body: Buffer;
+}
+
 export interface Adapter {
   readonly id: string;
   readonly modalities: readonly Modality[];
-  readonly can: {
-    cancel: boolean;
-    findByToken: boolean;
-    callback: boolean;
-    /** The same token twice buys once. */
-    idempotencyKey: boolean;
-    /** Resubmitting costs nobody money (in-cluster). */
-    resubmitSafe: boolean;
-    /** submit itself takes as long as the generation does. */
-    synchronous: boolean;
-  };
+  /** By the route's settings: one provider may have several wires. Pure. */
+  can(settings: JsonObject): Capabilities;
   /** How long after a submit the provider may still say `missing` of a task it has; default 5000. */
   readonly missingGraceMs?: number;
   /** Strict schema of `provider_options.{id}`: what Kiln sets, changes a price or names a destination is not in it. */
@@ -185,6 +204,11 @@ export interface Adapter {
   findByToken?(token: string, ctx: ProviderContext): Promise<JsonValue | null>;
   /** `canceled`: it will not finish. `too_late`: it had finished or can't be stopped. */
   cancel?(taskId: JsonValue, ctx: ProviderContext): Promise<'canceled' | 'too_late'>;
+  /**
+   * Whether a callback comes from the provider, beyond the secret token in its address: null when it does, else why not.
+   * What it says is not read: the engine polls. Wires that sign nothing leave this out.
+   */
+  verifyCallback?(request: CallbackRequest, ctx: ProviderContext): Promise<string | null>;
   /** Queue length of one instance, smaller is better; throws when it is not ready. */
   load?(ctx: ProviderContext): Promise<number>;
   progress?: ProgressSocket;

@@ -1,7 +1,7 @@
-import { ProviderError, type Adapter, type ProviderErrorKind } from '../providers/contract.js';
+import { ProviderError, type Capabilities, type ProviderErrorKind } from '../providers/contract.js';
 import { decide, PUBLIC_CODES, type Decision, type Phase } from './error-policy.js';
 
-const NOTHING: Adapter['can'] = {
+const NOTHING: Capabilities = {
   cancel: false,
   findByToken: false,
   callback: false,

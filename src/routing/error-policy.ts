@@ -1,4 +1,4 @@
-import type { Adapter, ProviderError, ProviderErrorKind } from '../providers/contract.js';
+import type { Capabilities, ProviderError, ProviderErrorKind } from '../providers/contract.js';
 import { MINUTE_MS, SECOND_MS } from '../common/time.js';
 
 /**
@@ -143,12 +143,12 @@ const TABLE: Readonly<Record<ProviderErrorKind, Row>> = {
 const isVerdict = (kind: ProviderErrorKind): boolean => kind === 'invalid_input' || kind === 'content_policy';
 
 /** May have been bought: sent again where that buys nothing twice, else looked up. */
-const unknownSubmit = (can: Adapter['can']): Rule =>
+const unknownSubmit = (can: Capabilities): Rule =>
   can.idempotencyKey || can.resubmitSafe || can.synchronous
     ? rule('retry', 'provider_timeout', { coolDownMs: 5 * SECOND_MS, tries: can.synchronous ? 2 : 6 })
     : rule('unknown', 'outcome_unknown', { alarm: can.findByToken ? 'quiet' : 'ops', tries: null });
 
-function ruleFor(error: ProviderError, phase: Phase, can: Adapter['can']): Rule {
+function ruleFor(error: ProviderError, phase: Phase, can: Capabilities): Rule {
   const open = phase === 'submit' && error.outcome === 'unknown' && !isVerdict(error.kind);
   return open ? unknownSubmit(can) : TABLE[error.kind][phase];
 }
@@ -161,7 +161,7 @@ function publicMessage(code: PublicCode, error: ProviderError): string {
 }
 
 /** What a provider's error does to the attempt, its route and its job. Failed work is never charged: routes' costs are ours. */
-export function decide(error: ProviderError, phase: Phase, can: Adapter['can']): Decision {
+export function decide(error: ProviderError, phase: Phase, can: Capabilities): Decision {
   const found = ruleFor(error, phase, can);
   return {
     action: found.action,

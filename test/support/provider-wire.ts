@@ -48,6 +48,8 @@ function respond(answer: Exclude<CannedAnswer, Error>, url: string): EgressRespo
 /** An upstream of canned answers by method and path; the last answer of a path is repeated, an unknown path fails the test. */
 export class CannedWire {
   readonly calls: WireCall[] = [];
+  /** What `ctx.keep` was given, by the name it gave. */
+  readonly kept = new Map<string, Buffer>();
   private readonly answers = new Map<string, CannedAnswer[]>();
 
   /** `at`: `POST /prompt`, or a whole URL for foreign addresses. */
@@ -69,6 +71,12 @@ export class CannedWire {
       fetchForeign: call('foreign'),
       now: () => NOW_MS,
       signal: new AbortController().signal,
+      keep: async (artifact, body) => {
+        const name = `kept-${this.kept.size}`;
+        this.kept.set(name, Buffer.alloc(0));
+        this.kept.set(name, Buffer.isBuffer(body) ? body : await readAll(body));
+        return { ...artifact, source: null, kept: name };
+      },
       ...more,
     };
   }
@@ -89,6 +97,12 @@ export class CannedWire {
     if (answer instanceof Error) throw answer;
     return respond(answer, url);
   }
+}
+
+/** A small file as a server of media answers it. */
+export function servedFile(contentType: string): CannedAnswer {
+  const bytes = Buffer.from('AAAAIGZ0eXBpc29tAAACAA==', 'base64');
+  return { bytes, headers: { 'content-length': String(bytes.length), 'content-type': contentType } };
 }
 
 export function reference(

@@ -1,9 +1,7 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Catalog } from '../../catalog/catalog.service.js';
 import { delay } from '../../common/time.js';
 import { Database } from '../../database/database.js';
-import type { Adapter } from '../../providers/contract.js';
-import { PROVIDERS } from '../../providers/providers.module.js';
 import { JobQueue } from '../store/job-queue.js';
 import { Logger } from '../../telemetry/logger.js';
 import { reach } from '../store/fault-points.js';
@@ -26,7 +24,6 @@ export class Admission {
     private readonly db: Database,
     private readonly rows: AdmissionRepository,
     private readonly catalog: Catalog,
-    @Inject(PROVIDERS) private readonly adapters: ReadonlyMap<string, Adapter>,
     private readonly queue: JobQueue,
     private readonly logger: Logger,
   ) {}
@@ -88,7 +85,7 @@ export class Admission {
       const endpoint = job && leastBusy(job, open, cooled, perEndpoint);
       if (!job || endpoint === undefined) return false;
       open.set(endpoint, (open.get(endpoint) ?? 0) + 1);
-      placed.push({ job, endpoint, synchronous: this.adapters.get(job.route.provider)?.can.synchronous ?? false });
+      placed.push({ job, endpoint, synchronous: job.route.synchronous });
       return true;
     };
     const competing = keys.map((key) => ({ ...key, open: openOfKey.get(key.keyId) ?? 0 }));

@@ -43,7 +43,7 @@ export class AttemptFailures {
   ) {}
 
   async onSubmit(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
-    const decision = decide(error, 'submit', this.calls.adapter(attempt).can);
+    const decision = decide(error, 'submit', this.calls.can(attempt));
     await this.around.trouble.note(attempt, error, decision);
     const mayBeBought = decision.action === 'unknown' || (decision.action === 'retry' && error.outcome === 'unknown');
     return mayBeBought ? this.onUnknown(claim, attempt, error) : this.apply(claim, attempt, error, decision);
@@ -51,14 +51,14 @@ export class AttemptFailures {
 
   /** The provider said that the run failed. What can't be read while polling never comes here: that only delays the next poll. */
   async onRunFailed(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
-    const decision = decide(error, 'poll', this.calls.adapter(attempt).can);
+    const decision = decide(error, 'poll', this.calls.can(attempt));
     await this.around.trouble.note(attempt, error, decision);
     return this.apply(claim, attempt, error, decision);
   }
 
   /** It may have been bought. Look it up where that is possible; else wait, or go on where the client said so. */
   async onUnknown(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
-    const { can } = this.calls.adapter(attempt);
+    const can = this.calls.can(attempt);
     const marked = await this.attempts.markUnknown(
       attempt.id,
       attempt.leaseToken ?? claim.token,
@@ -83,7 +83,7 @@ export class AttemptFailures {
 
   /** Called at each look at an unknown attempt that brought nothing. */
   async whileUnknown(claim: Claim, attempt: AttemptRow, error: ProviderError | null): Promise<Next> {
-    const { can } = this.calls.adapter(attempt);
+    const can = this.calls.can(attempt);
     const leaseIsOver = attempt.leaseUntil === null || attempt.leaseUntil <= claim.now;
     if (error && can.resubmitSafe && leaseIsOver) {
       // In-cluster, and the instance that might have it does not answer: nobody pays for a second run elsewhere.
@@ -115,7 +115,7 @@ export class AttemptFailures {
   /** The provider no longer knows the task. In-cluster servers lose their queue at a restart: the job simply runs again. */
   async onForgotten(claim: Claim, attempt: AttemptRow): Promise<Next> {
     await this.around.trouble.lost(attempt, 'the provider no longer knows the task');
-    const again = this.calls.adapter(attempt).can.resubmitSafe && triesOn(claim, attempt) < MAX_FORGOTTEN_RUNS;
+    const again = this.calls.can(attempt).resubmitSafe && triesOn(claim, attempt) < MAX_FORGOTTEN_RUNS;
     if (again) return this.requeue(claim, attempt, { nextRoute: false, delayMs: 0, state: 'lost' });
     if (hasNextRoute(claim)) return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, state: 'lost' });
     const error: JobError = {

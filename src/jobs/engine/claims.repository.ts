@@ -14,6 +14,9 @@ const CONGESTED_PATIENCE = 30;
 /** A live job is never left without a wake: a step that lost its race and has nothing to do looks again after this. */
 const UNEXPECTED_IDLE_MS = 15_000;
 
+/** Whether the submit of the job's present route takes as long as its work. */
+const SYNCHRONOUS = sql`coalesce((job.plan -> job.plan_index ->> 'synchronous')::boolean, false)`;
+
 export interface Claim {
   job: JobRow;
   token: string;
@@ -123,11 +126,11 @@ export class ClaimsRepository {
   async ring(
     jobId: string,
     db: Tx = this.db,
-  ): Promise<{ tick: number; stage: JobStage | null; provider: string | null } | null> {
+  ): Promise<{ tick: number; stage: JobStage | null; synchronous: boolean } | null> {
     return queryRow(
       db,
       sql`UPDATE job SET ring = ring + 1, tick = tick + 1, wake_at = CASE WHEN status IN ('queued', 'running') THEN now() ELSE wake_at END
-          WHERE id = ${jobId} AND quarantined_at IS NULL RETURNING tick, stage, plan -> plan_index ->> 'provider' AS provider`,
+          WHERE id = ${jobId} AND quarantined_at IS NULL RETURNING tick, stage, ${SYNCHRONOUS} AS synchronous`,
     );
   }
 
@@ -161,7 +164,7 @@ export class ClaimsRepository {
     graceMs: number,
     limit: number,
     congested: readonly JobStage[],
-  ): Promise<{ id: string; tick: number; stage: JobStage | null; provider: string | null }[]> {
+  ): Promise<{ id: string; tick: number; stage: JobStage | null; synchronous: boolean }[]> {
     return queryRows(
       this.db,
       sql`WITH due AS (
@@ -172,7 +175,7 @@ export class ClaimsRepository {
             ORDER BY wake_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED
           )
           UPDATE job SET ring = ring + 1, tick = tick + 1, wake_at = now() FROM due WHERE job.id = due.id
-          RETURNING job.id, job.tick, job.stage, job.plan -> job.plan_index ->> 'provider' AS provider`,
+          RETURNING job.id, job.tick, job.stage, ${SYNCHRONOUS} AS synchronous`,
     );
   }
 

@@ -8,10 +8,9 @@ import { Logger } from '../../telemetry/logger.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import { OpsEvents } from '../../telemetry/ops-events.js';
 import { isTerminal } from '../domain/states.js';
-import { JobQueue, type TickQueue } from '../store/job-queue.js';
+import { JobQueue, queueFor, type TickQueue } from '../store/job-queue.js';
 import type { AttemptRow, JobRow } from '../store/rows.js';
 import { ClaimsRepository, type Claim } from './claims.repository.js';
-import { Doorbell } from './doorbell.js';
 import { Deadlines } from './deadlines.js';
 import { Steps } from './steps/steps.js';
 import { currentAttempt, msUntil, type Next, type StepContext } from './step.js';
@@ -60,7 +59,6 @@ export class Engine {
     private readonly claims: ClaimsRepository,
     private readonly steps: Steps,
     private readonly deadlines: Deadlines,
-    private readonly doorbell: Doorbell,
     private readonly queue: JobQueue,
     private readonly config: KilnConfig,
     private readonly reports: EngineReports,
@@ -144,7 +142,7 @@ export class Engine {
     const released = await this.claims.release(claim, { nextMs: delayMs, strayMs, finished });
     if (!released || released.tick !== n) return null;
     if (next === 'idle' && (isTerminal(released.status) || released.stage === 'waiting')) return null;
-    const to = this.doorbell.queueOf(released.stage, claim.job.plan[claim.job.planIndex]?.provider ?? null);
+    const to = queueFor(released.stage, claim.job.plan[claim.job.planIndex]?.synchronous ?? false);
     const waitMs = isTerminal(released.status) ? (delayMs ?? 0) : (released.delayMs ?? 0);
     if (to === from) return waitMs < 5 ? 'again' : waitMs;
     const tick = await this.claims.handOver(claim.job.id, n);

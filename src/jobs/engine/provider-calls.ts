@@ -1,14 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EGRESS, type Egress } from '../../egress/egress.js';
-import type { Adapter, ProviderContext } from '../../providers/contract.js';
+import type { Adapter, Capabilities, ProviderContext, Submitted, TaskState } from '../../providers/contract.js';
 import { ProviderError } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
 import { messageOf } from '../../common/errors.js';
+import type { JsonValue } from '../../common/json.js';
 import type { AttemptRow } from '../store/rows.js';
+import { Outputs } from '../../assets/outputs.js';
 import { Credentials } from './credentials.js';
 
 /** Longest call of a short step; a submit has its route's own limit. */
 export const CALL_TIMEOUT_MS = 15_000;
+
+type SynchronousResult = Omit<Extract<TaskState, { state: 'succeeded' }>, 'state'>;
+
+/** What is saved as the task of a submit: where the wire is synchronous, the result itself, so that one write makes it safe. */
+export function taskIdOf(submitted: Submitted): JsonValue {
+  const { taskId, artifacts, upstreamCostMicroUsd } = submitted;
+  if (!artifacts) return taskId;
+  return { artifacts, ...(upstreamCostMicroUsd === undefined ? {} : { upstreamCostMicroUsd }) } as unknown as JsonValue;
+}
 
 /** Calls adapters for attempts: endpoint, credential and token are what the attempt saved, whatever the catalog says now. */
 @Injectable()
@@ -17,6 +28,7 @@ export class ProviderCalls {
     @Inject(PROVIDERS) private readonly adapters: ReadonlyMap<string, Adapter>,
     @Inject(EGRESS) private readonly egress: Egress,
     private readonly credentials: Credentials,
+    private readonly outputs: Outputs,
   ) {}
 
   adapter(attempt: Pick<AttemptRow, 'provider'>): Adapter {
@@ -26,7 +38,13 @@ export class ProviderCalls {
     return adapter;
   }
 
-  context(attempt: AttemptRow, signal: AbortSignal): ProviderContext {
+  /** What the attempt's route can do. */
+  can(attempt: Pick<AttemptRow, 'provider' | 'route'>): Capabilities {
+    return this.adapter(attempt).can(attempt.route.settings);
+  }
+
+  /** `claimToken`: whose answer may hold bytes to keep. */
+  context(attempt: AttemptRow, signal: AbortSignal, claimToken?: string): ProviderContext {
     const origin = new URL(attempt.endpoint).origin;
     return {
       endpoint: attempt.endpoint,
@@ -39,7 +57,20 @@ export class ProviderCalls {
         new URL(url).origin === origin
           ? this.egress.configured(url, { signal, ...options })
           : this.egress.foreign(url, { signal, ...options }),
+      keep: async (artifact, body) => {
+        if (claimToken === undefined) throw new Error('only a submit keeps what its answer holds');
+        const kept = await this.outputs.keep({ jobId: attempt.jobId, run: attempt.run, claimToken }, body);
+        return { ...artifact, source: null, kept };
+      },
     };
+  }
+
+  /** What became of the attempt's task. A synchronous wire has none to ask about: its result was saved as the task. */
+  async poll(attempt: AttemptRow, signal: AbortSignal): Promise<TaskState> {
+    const { taskId } = attempt;
+    if (taskId === null) throw new Error('an attempt without a task was polled');
+    if (this.can(attempt).synchronous) return { state: 'succeeded', ...(taskId as unknown as SynchronousResult) };
+    return this.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
   }
 
   /** Runs one call with a time limit. What an adapter throws that is no ProviderError is its bug: outcome unknown. */
@@ -48,10 +79,11 @@ export class ProviderCalls {
     timeoutMs: number,
     signal: AbortSignal,
     fn: (adapter: Adapter, ctx: ProviderContext) => Promise<T>,
+    claimToken?: string,
   ): Promise<T> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     try {
-      return await fn(this.adapter(attempt), this.context(attempt, limited));
+      return await fn(this.adapter(attempt), this.context(attempt, limited, claimToken));
     } catch (error) {
       // Our own stop says nothing about the provider: adapters tell it as a timeout.
       if (signal.aborted)

@@ -4,9 +4,8 @@ import { Database } from '../../database/database.js';
 import { Logger } from '../../telemetry/logger.js';
 import { Admission } from '../admission/admission.js';
 import { AdmissionRepository } from '../admission/admission.repository.js';
-import { JobQueue } from '../store/job-queue.js';
+import { JobQueue, queueFor } from '../store/job-queue.js';
 import { ClaimsRepository } from './claims.repository.js';
-import { Doorbell } from './doorbell.js';
 import { RerouterRepository } from './rerouter.repository.js';
 import { RouteHealthRepository } from './route-health.repository.js';
 import { StorageHealth } from './storage-health.js';
@@ -52,7 +51,6 @@ export class Reconciler {
     private readonly db: Database,
     private readonly claims: ClaimsRepository,
     private readonly lanes: Lanes,
-    private readonly doorbell: Doorbell,
     private readonly queue: JobQueue,
     private readonly routes: Routes,
     private readonly logger: Logger,
@@ -97,7 +95,7 @@ export class Reconciler {
     });
     await this.part('jobs', async () => {
       for (const job of await this.claims.ringOverdue(graceMs, BATCH, await this.queue.congested()))
-        await this.queue.tick(this.doorbell.queueOf(job.stage, job.provider), job.id, job.tick);
+        await this.queue.tick(queueFor(job.stage, job.synchronous), job.id, job.tick);
     });
     await this.part('attempts', async () => {
       for (const job of await this.claims.ringOverdueAttempts(graceMs, BATCH))

@@ -42,14 +42,14 @@ function unwrap<S extends Envelope>(
 export const acestep: Adapter = {
   id: 'acestep',
   modalities: ['music'],
-  can: {
+  can: () => ({
     cancel: false,
     findByToken: false,
     callback: false,
     idempotencyKey: false,
     resubmitSafe: true,
     synchronous: false,
-  },
+  }),
   options,
   settings,
   unsupported,

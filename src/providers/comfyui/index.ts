@@ -26,14 +26,14 @@ const addressOf = (
 export const comfyui: Adapter = {
   id: 'comfyui',
   modalities: ['video', 'image', 'music'],
-  can: {
+  can: () => ({
     cancel: true,
     findByToken: true,
     callback: false,
     idempotencyKey: false,
     resubmitSafe: true,
     synchronous: false,
-  },
+  }),
   options,
   settings,
   resolveSettings,

@@ -5,7 +5,7 @@ import { encodePath, exchange, parseBody, parseTaskId, request, SUBMIT_TIMEOUT_M
 import { fromTransport } from '../http-errors.js';
 import { serviceAccountTokens, type TokenSource } from './access-token.js';
 import { toError } from './error.js';
-import { decodeValue, readToValue } from './json-values.js';
+import { decodeValue, readToValue } from '../json-values.js';
 import { options, settings, settingsShape, type Wire } from './options.js';
 import { toWire, unsupported } from './request.js';
 import { fromGemini, fromVertex, inlineVideo } from './result.js';
@@ -85,14 +85,14 @@ export function makeGoogle(tokens: TokenSource): Adapter {
   return {
     id: 'google',
     modalities: ['video'],
-    can: {
+    can: () => ({
       cancel: false,
       findByToken: false,
       callback: false,
       idempotencyKey: false,
       resubmitSafe: false,
       synchronous: false,
-    },
+    }),
     options,
     settings,
     unsupported,

@@ -52,8 +52,12 @@ export class PollStep {
     // Ops resolved it: the job needs another slot.
     if (attempt.state !== 'running') return this.failures.requeue(claim, attempt, { nextRoute: false, delayMs: 0 });
     if (attempt.taskId === null) return this.failures.onForgotten(claim, attempt);
+    const { synchronous } = attempt.route;
+    const begunAt = synchronous ? attempt.createdAt : (attempt.submittedAt ?? attempt.createdAt);
+    const elapsedMs = claim.now.getTime() - begunAt.getTime();
+    // Its result is here already.
+    if (synchronous) return this.on(await this.calls.poll(attempt, signal), context, attempt, elapsedMs);
     const first = firstPollMs(claim.job, attempt);
-    const elapsedMs = claim.now.getTime() - (attempt.submittedAt ?? attempt.createdAt).getTime();
     if (attempt.polls === 0 && elapsedMs < first) return { delayMs: first - elapsedMs };
     const since = attempt.providerDoneAt ?? attempt.submittedAt ?? attempt.createdAt;
     if (claim.now.getTime() - since.getTime() > attempt.route.maxRunSeconds * 1000)
@@ -62,11 +66,8 @@ export class PollStep {
     if ('comeBackMs' in turn) return { delayMs: turn.comeBackMs };
     if (turn.inMs > 0) await delay(turn.inMs, signal);
 
-    const taskId = attempt.taskId;
     try {
-      const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) =>
-        adapter.poll(taskId, ctx),
-      );
+      const state = await this.calls.poll(attempt, signal);
       await reach('poll.answered', claim.job.id);
       return await this.on(state, context, attempt, elapsedMs);
     } catch (error) {

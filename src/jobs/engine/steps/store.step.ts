@@ -3,7 +3,7 @@ import { ArtifactError } from '../../../assets/artifact-error.js';
 import { Outputs, type StoredArtifact } from '../../../assets/outputs.js';
 import { messageOf } from '../../../common/errors.js';
 import { Database } from '../../../database/database.js';
-import { ProviderError } from '../../../providers/contract.js';
+import { ProviderError, type Artifact } from '../../../providers/contract.js';
 import { submitBackoffMs } from '../../../routing/backoff.js';
 import { AttemptsRepository } from '../../store/attempts.repository.js';
 import { JobsRepository } from '../../store/jobs.repository.js';
@@ -47,8 +47,7 @@ export class StoreStep {
     const stored: StoredArtifact[] = [];
     try {
       for (const [n, artifact] of (attempt.artifacts ?? []).entries()) {
-        const { adapter, ctx } = { adapter: this.calls.adapter(attempt), ctx: this.calls.context(attempt, signal) };
-        const open = (offset: number) => adapter.openArtifact(artifact, attempt.taskId, ctx, offset);
+        const open = this.opener(attempt, artifact, signal);
         const where = { jobId: job.id, keyId: job.keyId, run: job.run, n, claimToken: token };
         stored.push(
           await this.outputs.store({ ...where, artifact, open, signal, onBytes: () => reach('store.half', job.id) }),
@@ -68,13 +67,28 @@ export class StoreStep {
       return won;
     });
     this.around.notifier.changed(job.id);
-    if (!moved) await this.discard(claim);
+    if (moved) await this.dropKept(attempt);
+    else await this.discard(claim);
     return moved ? 'now' : 'idle';
+  }
+
+  private opener(attempt: AttemptRow, artifact: Artifact, signal: AbortSignal) {
+    const { kept } = artifact;
+    if (kept !== undefined) return (offset: number) => this.outputs.openKept(kept, offset);
+    const adapter = this.calls.adapter(attempt);
+    const ctx = this.calls.context(attempt, signal);
+    return (offset: number) => adapter.openArtifact(artifact, attempt.taskId, ctx, offset);
   }
 
   /** What this claim stored before it failed or lost: no row will ever name it. */
   private async discard({ job, token }: StepContext['claim']): Promise<void> {
     await this.outputs.discard({ jobId: job.id, run: job.run, claimToken: token }).catch(() => undefined);
+  }
+
+  /** Stored under their own keys now. Where this fails, they go with the outputs. */
+  private async dropKept({ artifacts }: AttemptRow): Promise<void> {
+    const keys = (artifacts ?? []).flatMap(({ kept }) => (kept === undefined ? [] : [kept]));
+    if (keys.length > 0) await this.outputs.dropKept(keys).catch(() => undefined);
   }
 
   private async failed(claim: StepContext['claim'], attempt: AttemptRow, error: unknown): Promise<Next> {

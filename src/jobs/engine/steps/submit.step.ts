@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { References, type PreparedReference } from '../../../assets/references.js';
+import type { PreparedReference } from '../../../assets/references.js';
 import { Database, sql } from '../../../database/database.js';
 import { ProviderError, type MediaTask, type Submitted } from '../../../providers/contract.js';
 import { OpsEvents } from '../../../telemetry/ops-events.js';
@@ -10,8 +10,8 @@ import { AttemptFailures } from '../attempt-failures.js';
 import { reach } from '../../store/fault-points.js';
 import { Notifier } from '../notifier.js';
 import { outlast } from '../outlast.js';
-import { Outcomes } from '../outcome.js';
-import { ProviderCalls } from '../provider-calls.js';
+import { AssetsOfJobs, Outcomes } from '../outcome.js';
+import { ProviderCalls, taskIdOf } from '../provider-calls.js';
 import { StorageHealth } from '../storage-health.js';
 import type { Next, StepContext } from '../step.js';
 import { msUntil } from '../step.js';
@@ -40,7 +40,7 @@ export class SubmitStep {
     private readonly db: Database,
     private readonly jobs: JobsRepository,
     private readonly attempts: AttemptsRepository,
-    private readonly references: References,
+    private readonly assets: AssetsOfJobs,
     private readonly calls: ProviderCalls,
     private readonly outcomes: Outcomes,
     private readonly failures: AttemptFailures,
@@ -86,17 +86,27 @@ export class SubmitStep {
     let submitted: Submitted;
     try {
       // A lost claim does not cut this call: its lease fences it, and what is bought must be known.
-      submitted = await this.calls.call(attempt, submitTimeoutMs, stopping, (adapter, ctx) =>
-        adapter.submit(task, ctx),
+      submitted = await this.calls.call(
+        attempt,
+        submitTimeoutMs,
+        stopping,
+        (adapter, ctx) => adapter.submit(task, ctx),
+        claim.token,
       );
     } catch (error) {
       // The process is stopping: whether the provider took it is not known here.
       if (!(error instanceof ProviderError)) throw error;
+      if (attempt.route.synchronous) await this.dropKept(attempt, claim.token);
       const tried = { ...attempt, tries: attempt.tries + 1 };
       return outlast(() => this.failures.onSubmit(claim, tried, error), stopping);
     }
     await reach('submit.answered', job.id);
     return this.accepted({ claim, stopping }, attempt, submitted, slotMs);
+  }
+
+  /** An answer that broke off had kept a part. Where this fails, it goes with the job. */
+  private async dropKept({ jobId, run }: AttemptRow, claimToken: string): Promise<void> {
+    await this.assets.outputs.discardKept({ jobId, run, claimToken }).catch(() => undefined);
   }
 
   private async accepted(
@@ -106,7 +116,7 @@ export class SubmitStep {
     slotMs: number,
   ): Promise<Next> {
     const { job, token } = claim;
-    const task = { id: submitted.taskId, slotMs, namedByToken: this.calls.adapter(attempt).can.findByToken };
+    const task = { id: taskIdOf(submitted), slotMs, namedByToken: this.calls.can(attempt).findByToken };
     const saved = await outlast(() => this.attempts.saveTask(attempt, token, task), stopping);
     await reach('submit.saved', job.id);
     if (saved === 'orphan') {
@@ -131,10 +141,10 @@ export class SubmitStep {
 
   /** A submit died under its lease: nobody is on the wire any more, and the task id never came. */
   private async recover(context: StepContext, attempt: AttemptRow): Promise<Next> {
-    const adapter = this.calls.adapter(attempt);
-    if (adapter.can.synchronous) return this.failures.onDeadSynchronousSubmit(context.claim, attempt);
-    if (adapter.findByToken) return this.lookUp(context, attempt);
-    if (adapter.can.idempotencyKey || adapter.can.resubmitSafe) {
+    const can = this.calls.can(attempt);
+    if (can.synchronous) return this.failures.onDeadSynchronousSubmit(context.claim, attempt);
+    if (can.findByToken) return this.lookUp(context, attempt);
+    if (can.idempotencyKey || can.resubmitSafe) {
       await this.attempts.releaseLease(attempt.id, attempt.leaseToken);
       return 'now';
     }
@@ -164,13 +174,13 @@ export class SubmitStep {
 
   /** A request that timed out may still arrive: absence is proof after the lease only, unless buying twice costs nothing. */
   private mayBeOnTheWire(claim: StepContext['claim'], attempt: AttemptRow): boolean {
-    if (this.calls.adapter(attempt).can.resubmitSafe) return false;
+    if (this.calls.can(attempt).resubmitSafe) return false;
     return attempt.leaseUntil !== null && attempt.leaseUntil > claim.now;
   }
 
   /** `unknown`: looked for as long as the route's `unknown_ttl` says, then lost. */
   private async reconcile(context: StepContext, attempt: AttemptRow): Promise<Next> {
-    if (this.calls.adapter(attempt).findByToken) return this.lookUp(context, attempt);
+    if (this.calls.can(attempt).findByToken) return this.lookUp(context, attempt);
     return this.failures.whileUnknown(context.claim, attempt, null);
   }
 
@@ -181,7 +191,7 @@ export class SubmitStep {
       operation: job.operation,
       model: attempt.model,
       input: job.input,
-      references: this.references.resolve(job.references as PreparedReference[]),
+      references: this.assets.references.resolve(job.references as PreparedReference[]),
       options: (job.providerOptions[attempt.provider] ?? {}) as MediaTask['options'],
       settings: attempt.route.settings,
     };

@@ -56,8 +56,8 @@ export class TendStep {
 
   /** A submit of unknown outcome. */
   private async find({ claim, signal }: StepContext, attempt: AttemptRow): Promise<number | null> {
-    const adapter = this.calls.adapter(attempt);
-    if (adapter.findByToken) {
+    const can = this.calls.can(attempt);
+    if (can.findByToken) {
       const taskId = await this.calls.call(
         attempt,
         CALL_TIMEOUT_MS,
@@ -68,9 +68,9 @@ export class TendStep {
       await this.attempts.adopt(attempt.id, taskId);
       return 0;
     }
-    if (adapter.can.synchronous) return this.close(attempt, { state: 'lost' });
+    if (can.synchronous) return this.close(attempt, { state: 'lost' });
     // In-cluster: whatever runs there costs nobody money.
-    if (adapter.can.resubmitSafe) return this.close(attempt, { state: 'canceled' });
+    if (can.resubmitSafe) return this.close(attempt, { state: 'canceled' });
     await this.attempts.markUnknown(attempt.id, attempt.leaseToken, attempt.error);
     const ageMs = claim.now.getTime() - attempt.createdAt.getTime();
     const leftMs = attempt.route.unknownTtlSeconds * 1000 - ageMs;
@@ -91,7 +91,7 @@ export class TendStep {
       await this.attempts.requestCancel(attempt.id);
       if (answer === 'canceled') return this.close(attempt, { state: 'canceled' });
     }
-    const state = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
+    const state = await this.calls.poll(attempt, signal);
     switch (state.state) {
       case 'succeeded':
         return this.close(attempt, {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { readAll } from '../../../test/support/provider-wire.js';
-import { ProviderError } from '../contract.js';
-import { decodeValue, readToValue } from './json-values.js';
+import { readAll } from '../../test/support/provider-wire.js';
+import { ProviderError } from './contract.js';
+import { decodeValue, readToValue, takeValues } from './json-values.js';
 
 const inChunks = (text: string, size: number): Readable =>
   Readable.from(
@@ -61,5 +61,44 @@ describe('values cut out of a JSON document', () => {
 
   test('a value that is no longer there is not_found', async () => {
     await expect(readAll(decodeValue(inChunks(document, 9), 'bytes', 2))).rejects.toMatchObject({ kind: 'not_found' });
+  });
+});
+
+describe('values taken out as they pass', () => {
+  test.each([1, 3, 7, 64, 10_000])('chunks of %i bytes: every value is decoded, the rest is read', async (size) => {
+    const taken = await takeValues(inChunks(document, size), 'bytes', async (value, index) => ({
+      index,
+      bytes: await readAll(value),
+    }));
+    expect(taken.values).toEqual([
+      { index: 0, bytes: first },
+      { index: 1, bytes: second },
+    ]);
+    expect(JSON.parse(taken.text)).toMatchObject({
+      bytes: '',
+      list: [{ other: 'bytes', bytes: '' }, 'bytes', {}],
+      done: true,
+    });
+  });
+
+  test('a document that ends inside a value fails its taker too', async () => {
+    const failed: unknown[] = [];
+    const taking = takeValues(inChunks('{"bytes":"QUJD', 4), 'bytes', (value) =>
+      readAll(value).catch((error: unknown) => {
+        failed.push(error);
+        throw error;
+      }),
+    );
+    await expect(taking).rejects.toMatchObject({ kind: 'internal', outcome: 'unknown' });
+    expect(failed).toHaveLength(1);
+  });
+
+  test('a taker that fails is heard, and nobody waits for it', async () => {
+    const long = JSON.stringify({ bytes: randomBytes(300_000).toString('base64') });
+    const taking = takeValues(inChunks(long, 1000), 'bytes', async (value) => {
+      value.destroy();
+      throw new Error('no room');
+    });
+    await expect(taking).rejects.toThrow('no room');
   });
 });

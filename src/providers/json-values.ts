@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream';
-import { ProviderError } from '../contract.js';
+import { PassThrough, Readable } from 'node:stream';
+import { ProviderError } from './contract.js';
 
 /** Longest JSON kept besides the values. */
 const TEXT_MAX_BYTES = 1024 * 1024;
@@ -176,6 +176,72 @@ async function* decode(body: Readable, key: string, ordinal: number): AsyncGener
   }
   scanner.finish();
   throw new ProviderError('not_found', 'unknown', 'the answer holds the result no more');
+}
+
+/**
+ * Takes every base64 value of `key` out of a document as it arrives, each decoded into `take` as a stream. Answers the
+ * document with empty values in their places, and what `take` made of each, in order. A document that ends early throws.
+ */
+export async function takeValues<T>(
+  body: Readable,
+  key: string,
+  take: (value: Readable, index: number) => Promise<T>,
+): Promise<{ text: string; values: T[] }> {
+  const kept: Buffer[] = [];
+  let keptBytes = 0;
+  const values: Promise<T>[] = [];
+  let sink: PassThrough | null = null;
+  let carry = '';
+  const scanner = new ValueScanner(key, {
+    text: (chunk) => {
+      keptBytes += chunk.length;
+      if (keptBytes > TEXT_MAX_BYTES) throw new ProviderError('internal', 'unknown', 'the answer is too long');
+      kept.push(Buffer.from(chunk));
+    },
+    begin: (index) => {
+      sink = new PassThrough();
+      carry = '';
+      const taken = take(sink, index);
+      // A taker that fails first is heard when all are awaited.
+      taken.catch(() => undefined);
+      values.push(taken);
+    },
+    value: (_index, part) => {
+      const text = carry + part.toString('latin1');
+      const whole = text.length - (text.length % 4);
+      carry = text.slice(whole);
+      if (whole > 0) sink?.write(Buffer.from(text.slice(0, whole), 'base64'));
+    },
+    end: () => {
+      sink?.end(Buffer.from(carry, 'base64'));
+      sink = null;
+    },
+  });
+  try {
+    for await (const chunk of body) {
+      scanner.push(chunk as Buffer);
+      await drained(sink);
+    }
+    scanner.finish();
+  } catch (error) {
+    // The assignment in `begin` is out of the compiler's sight.
+    (sink as PassThrough | null)?.destroy(error as Error);
+    await Promise.allSettled(values);
+    throw error;
+  }
+  return { text: Buffer.concat(kept).toString('utf8'), values: await Promise.all(values) };
+}
+
+/** A reader slower than the answer holds it back. One that gave up does not: its error is heard later. */
+async function drained(sink: PassThrough | null): Promise<void> {
+  if (!sink?.writableNeedDrain || sink.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      sink.off('drain', done).off('close', done);
+      resolve();
+    };
+    sink.once('drain', done).once('close', done);
+  });
 }
 
 /** The `ordinal`-th value of `key`, decoded from base64 as it arrives. */
