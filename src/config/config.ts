@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
+import { CALLBACK_SECRET_PREFIX, parseCallbackSecrets } from './callback-secrets.js';
 import { CREDENTIAL_PREFIX, type ProviderCredential, parseCredentials } from './credentials.js';
 import { ENDPOINTS_PREFIX, parseEndpoints } from './endpoints.js';
 import { VARIABLES, type VariableName, type Variables } from './variables.js';
@@ -64,6 +65,8 @@ export class KilnConfig {
   readonly media: { ffmpegPath: string | null; ffprobePath: string | null };
   /** Provider credentials by name, as routes of the catalog name them. */
   readonly credentials: Readonly<Record<string, ProviderCredential>>;
+  /** What providers sign their callbacks with, by the name of the credential. */
+  readonly callbackSecrets: Readonly<Record<string, string>>;
   /** Base URLs of routes, by the name their `endpoints_from` gives. */
   readonly endpoints: Readonly<Record<string, readonly string[]>>;
   /** KILN_… variables that Kiln does not know, likely misspelt. Told at start; an orchestrator may set such names by itself. */
@@ -74,6 +77,7 @@ export class KilnConfig {
     parts: {
       storage: StorageConfig;
       credentials: Record<string, ProviderCredential>;
+      callbackSecrets: Record<string, string>;
       endpoints: Record<string, string[]>;
       unknown: string[];
     },
@@ -127,6 +131,7 @@ export class KilnConfig {
     };
     this.media = { ffmpegPath: env.FFMPEG_PATH, ffprobePath: env.FFPROBE_PATH };
     this.credentials = parts.credentials;
+    this.callbackSecrets = parts.callbackSecrets;
     this.endpoints = parts.endpoints;
     this.unknownVariables = parts.unknown;
   }
@@ -140,16 +145,17 @@ export function loadConfig(env: Env, role?: string): KilnConfig {
     Object.keys(VARIABLES).map((name) => [name, parseVariable(name as VariableName, merged[name], problems)]),
   ) as Parsed;
   const { credentials, problems: credentialProblems } = parseCredentials(env);
+  const { callbackSecrets, problems: secretProblems } = parseCallbackSecrets(env);
   const { endpoints, problems: endpointProblems } = parseEndpoints(env);
-  problems.push(...credentialProblems, ...endpointProblems, ...missing(parsed));
+  problems.push(...credentialProblems, ...secretProblems, ...endpointProblems, ...missing(parsed));
   if (problems.length > 0) throw new ConfigError(problems);
   const unknown = Object.keys(env).filter(
     (name) =>
       name.startsWith('KILN_') &&
-      ![CREDENTIAL_PREFIX, ENDPOINTS_PREFIX].some((prefix) => name.startsWith(prefix)) &&
+      ![CREDENTIAL_PREFIX, CALLBACK_SECRET_PREFIX, ENDPOINTS_PREFIX].some((prefix) => name.startsWith(prefix)) &&
       !(name in VARIABLES),
   );
-  return new KilnConfig(parsed, { storage: storageOf(parsed), credentials, endpoints, unknown });
+  return new KilnConfig(parsed, { storage: storageOf(parsed), credentials, callbackSecrets, endpoints, unknown });
 }
 
 function parseVariable(name: VariableName, raw: string | undefined, problems: string[]): unknown {

@@ -1,3 +1,4 @@
+import { CALLBACK_SECRET_ALLOWED, CALLBACK_SECRET_PREFIX } from './callback-secrets.js';
 import { CREDENTIAL_ALLOWED, CREDENTIAL_PREFIX } from './credentials.js';
 import { ENDPOINTS_ALLOWED, ENDPOINTS_PREFIX } from './endpoints.js';
 import type { Variable } from './variable-types.js';
@@ -36,6 +37,11 @@ export function configurationPage(): string {
     '',
     `\`${CREDENTIAL_PREFIX}<NAME>\` is the credential that routes of the catalog name in lower case: \`${CREDENTIAL_PREFIX}GOOGLE_EU\` is \`google_eu\`.`,
     `Its value is ${CREDENTIAL_ALLOWED}.`,
+    '',
+    '## Callback secrets',
+    '',
+    `\`${CALLBACK_SECRET_PREFIX}<NAME>\` is what the account behind the credential of that name signs its callbacks with (Kling: a Webhook Secret made in its console;`,
+    `Replicate is asked for its own where this is not set). It is ${CALLBACK_SECRET_ALLOWED}.`,
     '',
     '## Endpoints',
     '',

@@ -4,19 +4,23 @@ import { invalidRequest, KilnError, messageOf } from '../common/errors.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** `stream`: the handler reads the body itself and judges its type. Every other route takes JSON. */
-    body?: 'stream';
+    /** `stream`: the handler reads the body itself and judges its type. `raw`: JSON, as the bytes that came. Every other route takes JSON. */
+    body?: 'stream' | 'raw';
   }
 }
 
 /** For @RouteConfig of handlers that read their body as a stream: multipart or raw media. */
 export const STREAMED_BODY: FastifyContextConfig = { body: 'stream' };
 
+/** For @RouteConfig of handlers whose sender signs its JSON: the handler gets the bytes as a Buffer. */
+export const RAW_BODY: FastifyContextConfig = { body: 'raw' };
+
 /** JSON bodies; an empty one counts as none, because clients send the content type with every POST. */
 export function acceptJson(app: NestFastifyApplication, bodyLimit: number): void {
   const fastify = app.getHttpAdapter().getInstance();
   const parse = fastify.getDefaultJsonParser('error', 'error');
   app.useBodyParser('application/json', { bodyLimit }, (request, body, done) => {
+    if ((request as FastifyRequest).routeOptions.config.body === 'raw') return done(null, body);
     const text = body.toString('utf8');
     if (text.trim() === '') return done(null, undefined);
     void parse(request as FastifyRequest, text, (error, value) => {

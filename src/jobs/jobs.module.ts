@@ -3,6 +3,8 @@ import { AssetsModule } from '../assets/assets.module.js';
 import { BillingModule } from '../billing/billing.module.js';
 import { Catalog } from '../catalog/catalog.service.js';
 import { ProvidersModule } from '../providers/providers.module.js';
+import { Callbacks } from './callbacks/callbacks.js';
+import { CallbacksController } from './callbacks/callbacks.controller.js';
 import { Admission } from './admission/admission.js';
 import { AdmissionRepository } from './admission/admission.repository.js';
 import { QueueForecast } from './admission/queue-forecast.repository.js';
@@ -29,7 +31,8 @@ import { AssetsOfJobs, JobSignals, Outcomes } from './engine/outcome.js';
 import { PollPace } from './engine/poll-pace.js';
 import { ProgressHub } from './engine/progress-hub.js';
 import { ProgressRepository } from './engine/progress.repository.js';
-import { ProviderCalls } from './engine/provider-calls.js';
+import { CallbackAddresses } from './engine/callback-addresses.js';
+import { CallSurroundings, ProviderCalls } from './engine/provider-calls.js';
 import { Lanes, Reconciler, Routes } from './engine/reconciler.js';
 import { RerouterRepository } from './engine/rerouter.repository.js';
 import { RouteHealthRepository } from './engine/route-health.repository.js';
@@ -70,6 +73,8 @@ const engine = [
   RouteHealthRepository,
   RerouterRepository,
   ProviderCalls,
+  CallSurroundings,
+  CallbackAddresses,
   StorageHealth,
   LostResults,
   PollPace,
@@ -109,8 +114,8 @@ const events = [JobHub, JobWaiter, JobEventStream, JobViews, EventTokens];
 /** Jobs, from the request to the end. The engine is here for every role; only workers call it. */
 @Module({
   imports: [AssetsModule, BillingModule, ProvidersModule],
-  controllers: [JobsController, JobEventsController],
-  providers: [...rows, ...admission, ...engine, ...steps, ...api, ...events],
+  controllers: [JobsController, JobEventsController, CallbacksController],
+  providers: [Callbacks, ...rows, ...admission, ...engine, ...steps, ...api, ...events],
   exports: [...rows, ...admission, ...engine, ...steps, ...api, ...events],
 })
 export class JobsModule {

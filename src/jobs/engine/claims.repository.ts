@@ -122,15 +122,17 @@ export class ClaimsRepository {
     );
   }
 
-  /** A doorbell: makes the job due now and names a new tick, which the caller enqueues. Never bumps `version`. */
+  /** A doorbell: makes the job due now, or soon, and names a new tick, which the caller enqueues. Never bumps `version`. */
   async ring(
     jobId: string,
-    db: Tx = this.db,
-  ): Promise<{ tick: number; stage: JobStage | null; synchronous: boolean } | null> {
+    { db = this.db, delayMs = 0 }: { db?: Tx; delayMs?: number } = {},
+  ): Promise<{ tick: number; stage: JobStage | null; synchronous: boolean; delayMs: number } | null> {
+    const due = sql`now() + ${delayMs}::float8 * interval '1 millisecond'`;
     return queryRow(
       db,
-      sql`UPDATE job SET ring = ring + 1, tick = tick + 1, wake_at = CASE WHEN status IN ('queued', 'running') THEN now() ELSE wake_at END
-          WHERE id = ${jobId} AND quarantined_at IS NULL RETURNING tick, stage, ${SYNCHRONOUS} AS synchronous`,
+      sql`UPDATE job SET ring = ring + 1, tick = tick + 1, wake_at = CASE WHEN status IN ('queued', 'running') THEN least(wake_at, ${due}) ELSE wake_at END
+          WHERE id = ${jobId} AND quarantined_at IS NULL
+          RETURNING tick, stage, ${SYNCHRONOUS} AS synchronous, greatest(extract(epoch FROM coalesce(wake_at, ${due}) - now()) * 1000, 0)::float8 AS "delayMs"`,
     );
   }
 

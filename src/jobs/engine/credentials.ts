@@ -7,6 +7,9 @@ import type { AttemptRow } from '../store/rows.js';
 /** What the sandbox takes for a key. */
 export const SANDBOX_KEY = 'sandbox';
 
+/** What the sandbox signs its callbacks with, where a provider would have agreed on a secret. */
+const SANDBOX_CALLBACK_SECRET = `whsec_${Buffer.from('sandbox-callback-secret-0001').toString('base64')}`;
+
 /** Credentials by the name that a route and its attempts keep: a task is visible only to the account that bought it. */
 @Injectable()
 export class Credentials {
@@ -17,5 +20,11 @@ export class Credentials {
     if (attempt.credential === SANDBOX_CREDENTIAL && attempt.route.sandbox)
       return { kind: 'api_key', key: SANDBOX_KEY };
     return this.config.credentials[attempt.credential] ?? null;
+  }
+
+  /** Undefined: the provider signs by itself, or not at all. */
+  callbackSecretOf(attempt: Pick<AttemptRow, 'credential' | 'route'>): string | undefined {
+    if (attempt.route.sandbox) return SANDBOX_CALLBACK_SECRET;
+    return attempt.credential === null ? undefined : this.config.callbackSecrets[attempt.credential];
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { JobQueue, queueFor } from '../store/job-queue.js';
 import { ClaimsRepository } from './claims.repository.js';
 
-/** Makes a job due now, whatever it was waiting for. */
+/** Makes a job due, whatever it was waiting for. */
 @Injectable()
 export class Doorbell {
   constructor(
@@ -10,9 +10,9 @@ export class Doorbell {
     private readonly queue: JobQueue,
   ) {}
 
-  /** The row is written first: where the queue is away, the reconciler rings again. */
-  async ring(jobId: string): Promise<void> {
-    const rung = await this.claims.ring(jobId);
-    if (rung) await this.queue.tick(queueFor(rung.stage, rung.synchronous), jobId, rung.tick);
+  /** At once, or `delayMs` from now, where nothing is due earlier. The row is written first: where the queue is away, the reconciler rings again. */
+  async ring(jobId: string, delayMs = 0): Promise<void> {
+    const rung = await this.claims.ring(jobId, { delayMs });
+    if (rung) await this.queue.tick(queueFor(rung.stage, rung.synchronous), jobId, rung.tick, rung.delayMs);
   }
 }

@@ -7,6 +7,7 @@ import { messageOf } from '../../common/errors.js';
 import type { JsonValue } from '../../common/json.js';
 import type { AttemptRow } from '../store/rows.js';
 import { Outputs } from '../../assets/outputs.js';
+import { CallbackAddresses } from './callback-addresses.js';
 import { Credentials } from './credentials.js';
 
 /** Longest call of a short step; a submit has its route's own limit. */
@@ -21,14 +22,27 @@ export function taskIdOf(submitted: Submitted): JsonValue {
   return { artifacts, ...(upstreamCostMicroUsd === undefined ? {} : { upstreamCostMicroUsd }) } as unknown as JsonValue;
 }
 
+/** What calls need beside the wire. */
+@Injectable()
+export class CallSurroundings {
+  constructor(
+    readonly credentials: Credentials,
+    readonly outputs: Outputs,
+    private readonly addresses: CallbackAddresses,
+  ) {}
+
+  callback(attempt: AttemptRow): Pick<ProviderContext, 'callbackUrl' | 'callbackSecret'> {
+    return { callbackUrl: this.addresses.of(attempt), callbackSecret: this.credentials.callbackSecretOf(attempt) };
+  }
+}
+
 /** Calls adapters for attempts: endpoint, credential and token are what the attempt saved, whatever the catalog says now. */
 @Injectable()
 export class ProviderCalls {
   constructor(
     @Inject(PROVIDERS) private readonly adapters: ReadonlyMap<string, Adapter>,
     @Inject(EGRESS) private readonly egress: Egress,
-    private readonly credentials: Credentials,
-    private readonly outputs: Outputs,
+    private readonly around: CallSurroundings,
   ) {}
 
   adapter(attempt: Pick<AttemptRow, 'provider'>): Adapter {
@@ -48,10 +62,11 @@ export class ProviderCalls {
     const origin = new URL(attempt.endpoint).origin;
     return {
       endpoint: attempt.endpoint,
-      credential: this.credentials.of(attempt),
+      credential: this.around.credentials.of(attempt),
       token: attempt.token,
       signal,
       now: () => Date.now(),
+      ...(this.can(attempt).callback ? this.around.callback(attempt) : {}),
       fetch: (url, options) => this.egress.configured(url, { signal, ...options }),
       fetchForeign: (url, options) =>
         new URL(url).origin === origin
@@ -59,7 +74,7 @@ export class ProviderCalls {
           : this.egress.foreign(url, { signal, ...options }),
       keep: async (artifact, body) => {
         if (claimToken === undefined) throw new Error('only a submit keeps what its answer holds');
-        const kept = await this.outputs.keep({ jobId: attempt.jobId, run: attempt.run, claimToken }, body);
+        const kept = await this.around.outputs.keep({ jobId: attempt.jobId, run: attempt.run, claimToken }, body);
         return { ...artifact, source: null, kept };
       },
     };

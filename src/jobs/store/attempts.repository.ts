@@ -173,6 +173,20 @@ export class AttemptsRepository {
     );
   }
 
+  /**
+   * A provider rang for an open attempt: milliseconds until it may be polled for that, at most once a second. Null: closed, or
+   * another ring is about to be answered.
+   */
+  async ring(id: string): Promise<number | null> {
+    const row = await queryRow<{ waitMs: number }>(
+      this.db,
+      sql`UPDATE attempt SET rung_at = greatest(now(), rung_at + interval '1 second'), wake_at = least(wake_at, greatest(now(), rung_at + interval '1 second'))
+          WHERE id = ${id} AND state = ANY(${OPEN}) AND (rung_at IS NULL OR rung_at <= now())
+          RETURNING greatest(extract(epoch FROM rung_at - now()) * 1000, 0)::float8 AS "waitMs"`,
+    );
+    return row?.waitMs ?? null;
+  }
+
   async requestCancel(id: string): Promise<void> {
     await execute(
       this.db,

@@ -108,6 +108,8 @@ export interface AttemptRow {
   freshLinks: number;
   progress: number | null;
   cancelRequestedAt: Date | null;
+  /** When a callback last rang. */
+  rungAt: Date | null;
   error: AttemptError | null;
   upstreamCostMicroUsd: bigint | null;
   createdAt: Date;

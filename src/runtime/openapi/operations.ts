@@ -35,6 +35,7 @@ export const TAGS = {
   Models: 'What this key may call, with limits, price and input schema.',
   Webhooks: 'The signing secret, and what became of messages.',
   Files: 'Signed links; they need no key.',
+  Callbacks: 'Doorbells of providers.',
   Admin: 'Operations. Needs the admin key, or a key whose role is admin.',
   Health: 'For balancers and scrapers.',
 } as const;
@@ -244,6 +245,15 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     },
     errors: ['invalid_link', 'expired'],
     open: true,
+  },
+  'POST /callbacks/{provider}/{token}': {
+    id: 'ringCallback',
+    tag: 'Callbacks',
+    summary:
+      'Where providers ring when work is done. It makes Kiln ask the provider; what the message says is not read.',
+    open: true,
+    answers: { 200: { about: 'The ring was heard.' } },
+    errors: ['authentication_error', 'not_found', 'payload_too_large', 'unavailable'],
   },
   'PUT /files/put/{token}': {
     id: 'putFile',

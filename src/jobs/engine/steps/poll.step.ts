@@ -58,7 +58,8 @@ export class PollStep {
     // Its result is here already.
     if (synchronous) return this.on(await this.calls.poll(attempt, signal), context, attempt, elapsedMs);
     const first = firstPollMs(claim.job, attempt);
-    if (attempt.polls === 0 && elapsedMs < first) return { delayMs: first - elapsedMs };
+    // A callback says that there is something to see.
+    if (attempt.polls === 0 && attempt.rungAt === null && elapsedMs < first) return { delayMs: first - elapsedMs };
     const since = attempt.providerDoneAt ?? attempt.submittedAt ?? attempt.createdAt;
     if (claim.now.getTime() - since.getTime() > attempt.route.maxRunSeconds * 1000)
       return this.tooLong(context, attempt);
