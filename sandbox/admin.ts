@@ -124,6 +124,7 @@ function describe(comfyInstances: number, emulated: object): object {
         'POST /_sandbox/faults': '{provider, fault, times?, value?, match?}; GET lists, DELETE clears',
         'GET /_sandbox/requests': '?provider=&contains=; DELETE forgets',
         'POST /_sandbox/speed': '{speed}',
+        'POST /_sandbox/sleep': '{prefix, mode?: hold|502|503|504, wake_ms}: the server has scaled to zero; GET lists',
         'POST /_sandbox/comfyui/{n}/restart': 'loses queue and history',
         'POST /_sandbox/acestep/restart': 'loses what has not finished',
       },

@@ -20,6 +20,7 @@ import { type RecordedSubmit, Recorder } from './recorder.js';
 import { findFfmpeg } from './render/ffmpeg.js';
 import { Studio } from './render/studio.js';
 import { allowLoaders } from './render/svg.js';
+import { Sleepers, sleepRoutes } from './sleep.js';
 import { WIRES } from './wires.js';
 
 export interface SandboxOptions {
@@ -79,6 +80,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
   const app = fastify({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
   await app.register(multipart, { limits: { fileSize: BODY_LIMIT_BYTES } });
+  sleepRoutes(app, new Sleepers(context));
   await app.register(vertexRoutes(context, operations), { prefix: '/vertex' });
   await app.register(geminiRoutes(context, operations), { prefix: '/gemini' });
   await app.register(comfyuiRoutes(context, comfy), { prefix: '/comfyui/:instance' });

@@ -108,6 +108,12 @@ const rule = z
     'must hold exactly one of require, needs, excludes',
   );
 
+/** The endpoint sleeps when idle: after how long at the earliest, and how long it may take to wake. */
+const scaleToZero = z.union([
+  z.boolean(),
+  z.strictObject({ idle_seconds: seconds(86_400), start_seconds: seconds(7200) }).partial(),
+]);
+
 const route = z.strictObject({
   provider: name,
   model: z.string().min(1).max(256),
@@ -127,7 +133,11 @@ const route = z.strictObject({
   retires_on: day.optional(),
   substitute: z.boolean().default(false),
   bridge: z.boolean().default(false),
-  scale_to_zero: z.boolean().default(false),
+  scale_to_zero: scaleToZero.default(false),
+  /** Most runs of this route at once, within its lane. */
+  capacity: z.int().min(1).max(1_000_000).optional(),
+  /** Routes that stand one after the other and have a weight share the work by it. */
+  weight: z.number().positive().max(1_000_000).optional(),
   spill: z.union([z.enum(['never', 'at_once']), z.strictObject({ after_ms: z.int().min(0) })]).default('never'),
   max_run_seconds: seconds(86_400),
   submit_timeout_ms: z.int().min(1000).max(600_000).default(60_000),
@@ -143,6 +153,8 @@ const route = z.strictObject({
         .min(1),
       expected_seconds: seconds(3600).default(3),
       poll_interval_ms: z.int().min(100).max(60_000).default(500),
+      /** The sandbox's servers are always up, unless this says otherwise. */
+      scale_to_zero: scaleToZero.default(false),
     })
     .optional(),
 });

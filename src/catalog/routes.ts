@@ -73,6 +73,16 @@ function servedBy(file: RouteFile, means: RouteMeans): Served {
   return { endpoints: [], credential: null, sandbox: false, disabled: `${lacking.join(' and ')} not set` };
 }
 
+const IDLE_SECONDS = 300;
+const START_SECONDS = 600;
+
+function scaleToZeroOf(written: RouteFile['scale_to_zero']): Route['scaleToZero'] {
+  if (written === false) return null;
+  const { idle_seconds: idleSeconds = IDLE_SECONDS, start_seconds: startSeconds = START_SECONDS } =
+    written === true ? {} : written;
+  return { idleSeconds, startSeconds };
+}
+
 /** A route as this process can use it. */
 export function routeOf(
   id: string,
@@ -92,7 +102,9 @@ export function routeOf(
     retiresOn: file.retires_on ?? null,
     substitute: file.substitute,
     bridge: file.bridge,
-    scaleToZero: file.scale_to_zero,
+    scaleToZero: scaleToZeroOf(pace.scale_to_zero),
+    capacity: file.capacity ?? null,
+    weight: file.weight ?? null,
     spill: typeof file.spill === 'string' ? file.spill : { afterMs: file.spill.after_ms },
     maxRunSeconds: file.max_run_seconds,
     submitTimeoutMs: file.submit_timeout_ms,

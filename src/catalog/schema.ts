@@ -25,7 +25,14 @@ export interface Route {
   substitute: boolean;
   /** Answers while a cold GPU route wakes. */
   bridge: boolean;
-  scaleToZero: boolean;
+  /** In a job's plan: chosen because the route that would come first was cold. */
+  bridging?: true;
+  /** The endpoint sleeps when idle; null where it never does. */
+  scaleToZero: { idleSeconds: number; startSeconds: number } | null;
+  /** Most runs of this route at once, within its lane; null leaves it to the lane. */
+  capacity: number | null;
+  /** Share of the work among the routes beside it that have a weight; null: strictly in order. */
+  weight: number | null;
   /** What a full lane means: wait for it, or go to the next route. */
   spill: 'never' | 'at_once' | { afterMs: number };
   /** A provider run longer than this is lost. */

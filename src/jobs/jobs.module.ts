@@ -18,7 +18,7 @@ import { ListRepository } from './api/list.repository.js';
 import { PriceTokens } from './api/price-token.js';
 import { JobRemoval } from './api/remove.js';
 import { JobReplay, ReplaySignals } from './api/replay.js';
-import { JobRequests } from './api/request.js';
+import { JobRequests, RoutesNow } from './api/request.js';
 import { AttemptFailures, FailureSignals } from './engine/attempt-failures.js';
 import { ClaimsRepository } from './engine/claims.repository.js';
 import { Credentials } from './engine/credentials.js';
@@ -33,7 +33,8 @@ import { ProgressHub } from './engine/progress-hub.js';
 import { ProgressRepository } from './engine/progress.repository.js';
 import { CallbackAddresses } from './engine/callback-addresses.js';
 import { CallSurroundings, ProviderCalls } from './engine/provider-calls.js';
-import { Lanes, Reconciler, Routes } from './engine/reconciler.js';
+import { Lanes } from './engine/lanes.js';
+import { Reconciler, Routes } from './engine/reconciler.js';
 import { RerouterRepository } from './engine/rerouter.repository.js';
 import { RouteHealthRepository } from './engine/route-health.repository.js';
 import { RouteTrouble } from './engine/route-trouble.js';
@@ -44,6 +45,9 @@ import { Steps } from './engine/steps/steps.js';
 import { StoreSignals, StoreStep } from './engine/steps/store.step.js';
 import { SubmitSignals, SubmitStep } from './engine/steps/submit.step.js';
 import { TendStep } from './engine/steps/tend.step.js';
+import { ColdStarts } from './engine/cold-starts.js';
+import { Waker } from './engine/waker.js';
+import { WarmthRepository } from './engine/warmth.repository.js';
 import { StorageHealth } from './engine/storage-health.js';
 import { JobHub } from './events/hub.js';
 import { JobEventStream } from './events/stream.js';
@@ -72,6 +76,9 @@ const engine = [
   RouteTrouble,
   RouteHealthRepository,
   RerouterRepository,
+  WarmthRepository,
+  Waker,
+  ColdStarts,
   ProviderCalls,
   CallSurroundings,
   CallbackAddresses,
@@ -99,6 +106,7 @@ const steps = [
 const api = [
   JobCommands,
   JobRequests,
+  RoutesNow,
   JobCreation,
   JobStart,
   CreateRepository,

@@ -20,6 +20,8 @@ const args: PlanArgs = {
   adapters,
   routing: { allowSubstitution: true, allowFallback: true, only: null, onUnknown: 'wait' },
   states: new Map(),
+  cold: new Set(),
+  random: () => 0,
   now: NOW,
 };
 const ids = (changed: Partial<PlanArgs>): string[] => plan({ ...args, ...changed }).routes.map((route) => route.id);
@@ -110,5 +112,86 @@ describe('a forced route', () => {
   it('does not overrule a pause or what the route can not do', () => {
     expect(ids({ ...forced, states: states({ id: 'veo-3.1/gemini', state: 'paused' }) })).toEqual([]);
     expect(ids({ ...forced, shape: { ...args.shape, input: { prompt: 'x', seed: 1 } } })).toEqual([]);
+  });
+});
+
+describe('weights', () => {
+  const named = (names: [string, number | null][]): Model => ({
+    ...veo,
+    routes: names.map(([name, weight]) => ({ ...veo.routes[0]!, id: `veo-3.1/${name}`, weight })),
+  });
+  const order = (model: Model, ...draws: number[]): string =>
+    ids({ model, random: () => draws.shift() ?? 0 })
+      .map((id) => id.split('/')[1])
+      .join(' ');
+
+  it('draws among routes that stand together, in proportion', () => {
+    const model = named([
+      ['a', 3],
+      ['b', 1],
+      ['c', null],
+    ]);
+    expect(order(model, 0)).toBe('a b c');
+    expect(order(model, 0.74)).toBe('a b c');
+    expect(order(model, 0.76)).toBe('b a c');
+    const first = Array.from({ length: 400 }, (_, n) => order(model, (n + 0.5) / 400)[0]);
+    expect(first.filter((name) => name === 'a')).toHaveLength(300);
+  });
+
+  it('leaves routes without a weight where they stand', () => {
+    expect(
+      order(
+        named([
+          ['first', null],
+          ['a', 1],
+          ['b', 1],
+          ['last', null],
+        ]),
+        0.9,
+      ),
+    ).toBe('first b a last');
+  });
+});
+
+describe('a route that sleeps', () => {
+  const model: Model = {
+    ...veo,
+    routes: ['gpu', 'spare', 'bridge'].map((name) => ({
+      ...veo.routes[0]!,
+      id: `veo-3.1/${name}`,
+      scaleToZero: name === 'gpu' ? { idleSeconds: 300, startSeconds: 600 } : null,
+      bridge: name === 'bridge',
+    })),
+  };
+  const cold = new Set(['veo-3.1/gpu']);
+  const planned = (changed: Partial<PlanArgs> = {}) => plan({ ...args, model, ...changed });
+
+  it('lets the bridge go first while it wakes, and is woken', () => {
+    const { routes, wake } = planned({ cold });
+    expect(routes.map(({ id, bridging }) => [id, bridging])).toEqual([
+      ['veo-3.1/bridge', true],
+      ['veo-3.1/gpu', undefined],
+      ['veo-3.1/spare', undefined],
+    ]);
+    expect(wake?.id).toBe('veo-3.1/gpu');
+  });
+
+  it('keeps its place when it is warm, and where it has no bridge', () => {
+    expect(planned().routes.map(({ id }) => id)).toEqual(['veo-3.1/gpu', 'veo-3.1/spare', 'veo-3.1/bridge']);
+    expect(planned().wake).toBeNull();
+    const alone = planned({ cold, model: { ...model, routes: model.routes.slice(0, 2) } });
+    expect(alone.routes.map(({ id }) => id)).toEqual(['veo-3.1/gpu', 'veo-3.1/spare']);
+    expect(alone.wake?.id).toBe('veo-3.1/gpu');
+  });
+
+  it('is waited for where the request allows no other, or ops chose it', () => {
+    const strict = planned({ cold, ...routing({ allowFallback: false }) });
+    expect([strict.routes.map(({ id }) => id), strict.wake?.id]).toEqual([['veo-3.1/gpu'], 'veo-3.1/gpu']);
+    expect(planned({ cold, forcedRoute: 'veo-3.1/gpu' }).routes.map(({ id }) => id)).toEqual(['veo-3.1/gpu']);
+  });
+
+  it('wakes nobody when another comes first anyway', () => {
+    const behind = { ...model, routes: model.routes.toReversed() };
+    expect(planned({ cold, model: behind }).wake).toBeNull();
   });
 });

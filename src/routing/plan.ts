@@ -27,6 +27,10 @@ export interface PlanArgs {
   routing: RoutingOptions;
   states: ReadonlyMap<string, RouteStateRow>;
   now: Date;
+  /** Ids of routes whose endpoints sleep. */
+  cold: ReadonlySet<string>;
+  /** 0 to 1, drawn anew at each call. */
+  random: () => number;
   /** Route id that ops chose; it overrules the client's wishes, a cooldown and a refused credential, not what a route can't do. */
   forcedRoute?: string;
 }
@@ -35,6 +39,8 @@ export interface Plan {
   /** First choice first. Empty: nothing can run this, `passedOver` says why. */
   routes: Route[];
   passedOver: { route: string; reason: string }[];
+  /** The route that would come first, where it sleeps and should be woken. */
+  wake: Route | null;
 }
 
 const nameOf = (route: Route): string => route.id.slice(route.id.lastIndexOf('/') + 1);
@@ -73,9 +79,42 @@ function problem(route: Route, args: PlanArgs): string | null {
 const cooldownMs = (route: Route, { states, now }: PlanArgs): number =>
   Math.max(0, (states.get(route.id)?.cooldownUntil?.getTime() ?? 0) - now.getTime());
 
+/** Routes that stand together and have weights, each time in another order: the heavier, the more often first. */
+function drawn(routes: readonly Route[], random: () => number): Route[] {
+  const order: Route[] = [];
+  for (let at = 0; at < routes.length;) {
+    const group = weighted(routes, at);
+    at += Math.max(group.length, 1);
+    const route = routes[at - 1];
+    if (group.length === 0 && route) order.push(route);
+    while (group.length > 0) {
+      const total = group.reduce((sum, { weight }) => sum + (weight ?? 0), 0);
+      let ticket = random() * total;
+      const index = group.findIndex(({ weight }) => (ticket -= weight ?? 0) < 0);
+      order.push(...group.splice(Math.max(index, 0), 1));
+    }
+  }
+  return order;
+}
+
+function weighted(routes: readonly Route[], from: number): Route[] {
+  const end = routes.findIndex(({ weight }, at) => at >= from && weight === null);
+  return routes.slice(from, end < 0 ? undefined : end);
+}
+
+/** While the first route wakes, those marked `bridge` go before it. */
+function bridged(routes: readonly Route[], cold: ReadonlySet<string>): Route[] {
+  const [first] = routes;
+  if (!first || !cold.has(first.id)) return [...routes];
+  const bridges = routes.filter((route) => route.bridge && !cold.has(route.id));
+  const others = routes.filter((route) => !bridges.includes(route));
+  return [...bridges.map((route) => ({ ...route, bridging: true as const })), ...others];
+}
+
 /**
  * The routes that can run a task, in order of choice. A route that lacks what was asked for is passed over, never fed less;
- * one that cools down comes after the others, the soonest first, and without fallback keeps its place: its job waits.
+ * one that cools down comes after the others, the soonest first, and without fallback keeps its place: its job waits. A
+ * cold one lets a bridge go first.
  */
 export function plan(args: PlanArgs): Plan {
   const passedOver: Plan['passedOver'] = [];
@@ -85,10 +124,16 @@ export function plan(args: PlanArgs): Plan {
     if (reason === null) able.push(route);
     else passedOver.push({ route: route.id, reason });
   }
+  const chosen = drawn(able, args.random);
   if (args.routing.allowFallback || args.forcedRoute !== undefined) {
-    // toSorted is stable: routes that don't cool down keep the catalog's order.
-    return { routes: able.toSorted((a, b) => cooldownMs(a, args) - cooldownMs(b, args)), passedOver };
+    // toSorted is stable: routes that don't cool down keep their order.
+    const byCooldown = chosen.toSorted((a, b) => cooldownMs(a, args) - cooldownMs(b, args));
+    const routes = args.forcedRoute === undefined ? bridged(byCooldown, args.cold) : byCooldown;
+    return { routes, passedOver, wake: sleeping(byCooldown, args) };
   }
-  const spare = able.slice(1).map((route) => ({ route: route.id, reason: 'the request allows no fallback' }));
-  return { routes: able.slice(0, 1), passedOver: [...passedOver, ...spare] };
+  const spare = chosen.slice(1).map((route) => ({ route: route.id, reason: 'the request allows no fallback' }));
+  return { routes: chosen.slice(0, 1), passedOver: [...passedOver, ...spare], wake: sleeping(chosen, args) };
 }
+
+const sleeping = ([first]: readonly Route[], { cold }: PlanArgs): Route | null =>
+  first && cold.has(first.id) ? first : null;

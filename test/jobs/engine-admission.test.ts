@@ -201,7 +201,7 @@ test('a job that is moved to another route between the look and the grant is not
   const rows = kiln.app.get(AdmissionRepository);
   const admitted = await kiln.database.transaction(async (tx) => {
     await rows.lock(tx, 'veo-vertex');
-    const { jobs } = await rows.waiting(tx, 'veo-vertex', 5);
+    const { jobs } = await rows.waiting(tx, 'veo-vertex', 5, []);
     const job = jobs.get(id)!;
     await execute(other.database, sql`UPDATE job SET plan_index = 1 WHERE id = ${id}`);
     return rows.reserve(tx, 'veo-vertex', [{ job, endpoint: job.route.endpoints[0]!, synchronous: false }]);

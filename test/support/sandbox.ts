@@ -27,6 +27,8 @@ export interface SandboxClient {
   requests(provider: string): Promise<RecordedRequest[]>;
   counts(provider: string): Promise<Record<string, number>>;
   restartComfy(n: number): Promise<void>;
+  /** The servers below a path have scaled to zero: the first call wakes them, and `wakeMs` later they are up. */
+  sleep(prefix: string, mode: 'hold' | '502' | '503' | '504', wakeMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,6 +55,7 @@ export async function spawnSandbox(dataDir: string, speed: number): Promise<Sand
     requests: async (provider) => (await recorded(provider)).requests,
     counts: async (provider) => (await recorded(provider)).counts[provider] ?? {},
     restartComfy: async (n) => void (await admin('POST', `comfyui/${n}/restart`, {})),
+    sleep: async (prefix, mode, wakeMs) => void (await admin('POST', 'sleep', { prefix, mode, wake_ms: wakeMs })),
     close: () => sandbox.stop(),
   };
 }

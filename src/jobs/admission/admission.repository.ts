@@ -2,7 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { newId } from '../../common/ids.js';
 import type { Lane, Route } from '../../catalog/schema.js';
-import { Database, execute, queryRow, queryRows, sql, sqlJoin, type Sql, type Tx } from '../../database/database.js';
+import {
+  Database,
+  execute,
+  queryRow,
+  queryRows,
+  sql,
+  sqlEmpty,
+  sqlJoin,
+  type Sql,
+  type Tx,
+} from '../../database/database.js';
 import { OPEN_ATTEMPT_STATES } from '../domain/states.js';
 import { eventType } from '../domain/transitions.js';
 import type { WaitingJob, WaitingKey } from './fair-queue.js';
@@ -30,7 +40,7 @@ export interface Admitted {
   synchronous: boolean;
 }
 
-/** SQL of admission; every method but the first two runs under the lane's row lock. */
+/** SQL of admission. */
 @Injectable()
 export class AdmissionRepository {
   constructor(private readonly db: Database) {}
@@ -71,9 +81,25 @@ export class AdmissionRepository {
     return new Map(rows.map((row) => [row.endpoint, Number(row.n)]));
   }
 
+  /** Slots in use by route, of those with a limit of their own. */
+  async openByRoute(tx: Tx, lane: string, routes: readonly string[]): Promise<Map<string, number>> {
+    if (routes.length === 0) return new Map();
+    const rows = await queryRows<{ route: string; n: bigint }>(
+      tx,
+      sql`SELECT route ->> 'id' AS route, count(*) AS n FROM attempt
+          WHERE lane = ${lane} AND ${HOLDS_SLOT} AND route ->> 'id' = ANY(${[...routes]}) GROUP BY 1`,
+    );
+    return new Map(rows.map((row) => [row.route, Number(row.n)]));
+  }
+
   /** Per key with waiting jobs, the first `limit` jobs it wants; skips along the index, whatever the backlog's length. */
-  async waiting(tx: Tx, lane: string, limit: number): Promise<{ keys: WaitingKey[]; jobs: Map<string, Candidate> }> {
-    return this.select(tx, lane, limit, sql`j.plan -> j.plan_index`);
+  async waiting(
+    tx: Tx,
+    lane: string,
+    limit: number,
+    fullRoutes: readonly string[],
+  ): Promise<{ keys: WaitingKey[]; jobs: Map<string, Candidate> }> {
+    return this.select(tx, lane, limit, sql`j.plan -> j.plan_index`, fullRoutes);
   }
 
   /** The same keys and jobs for a look ahead, without the routes: those weigh more than all the rest. */
@@ -86,6 +112,7 @@ export class AdmissionRepository {
     lane: string,
     limit: number,
     route: Sql,
+    fullRoutes: readonly string[] = [],
   ): Promise<{ keys: WaitingKey[]; jobs: Map<string, Candidate> }> {
     const rows = await queryRows<{
       keyId: string;
@@ -118,6 +145,7 @@ export class AdmissionRepository {
             SELECT * FROM job WHERE stage = 'waiting' AND lane = ${lane} AND key_id = k.key_id AND ready_at <= now()
               -- Plans are large: where nothing is closed, none of them is opened.
               AND (NOT EXISTS (SELECT 1 FROM closed) OR plan -> plan_index ->> 'id' NOT IN (SELECT id FROM closed)) AND quarantined_at IS NULL
+              ${fullRoutes.length === 0 ? sqlEmpty : sql`AND plan -> plan_index ->> 'id' <> ALL(${[...fullRoutes]})`}
               AND (NOT EXISTS (SELECT 1 FROM cooled)
                 OR EXISTS (SELECT 1 FROM jsonb_array_elements_text(plan -> plan_index -> 'endpoints') AS e WHERE e NOT IN (SELECT id FROM cooled)))
             ORDER BY failover DESC, priority DESC, queued_at, id LIMIT ${limit}::int
@@ -148,6 +176,15 @@ export class AdmissionRepository {
       jobs.set(row.id, candidate);
     }
     return { keys: [...keys.values()], jobs };
+  }
+
+  /** Ends the back-off of jobs that wait for one of these routes. */
+  async hurry(lanes: readonly string[], routes: readonly string[]): Promise<void> {
+    await execute(
+      this.db,
+      sql`UPDATE job SET ready_at = now() WHERE stage = 'waiting' AND lane = ANY(${[...lanes]}) AND ready_at > now()
+            AND plan -> plan_index ->> 'id' = ANY(${[...routes]})`,
+    );
   }
 
   /** Instances that are not well: they get no new work. */
@@ -184,7 +221,7 @@ export class AdmissionRepository {
             UPDATE job SET status = 'running', stage = 'submitting', started_at = coalesce(started_at, now()), attempts = attempts + 1,
               failover = false, wake_at = now(), ring = ring + 1, tick = tick + 1, version = version + 1, event_seq = event_seq + 1, updated_at = now(),
               route = jsonb_build_object('id', plan -> plan_index ->> 'id', 'provider', plan -> plan_index ->> 'provider', 'model', plan -> plan_index ->> 'model',
-                'bridged', coalesce(plan -> plan_index -> 'bridge', 'false'::jsonb), 'substituted', coalesce(plan -> plan_index -> 'substitute', 'false'::jsonb))
+                'bridged', coalesce(plan -> plan_index -> 'bridging', 'false'::jsonb), 'substituted', coalesce(plan -> plan_index -> 'substitute', 'false'::jsonb))
             FROM picked WHERE job.id = picked.job_id AND job.stage = 'waiting' AND job.lane = ${lane} AND job.status IN ('queued', 'running')
               -- The endpoint was chosen for this route: the job may have been moved to another meanwhile.
               AND job.plan -> job.plan_index ->> 'id' = picked.route_id AND job.quarantined_at IS NULL

@@ -19,6 +19,7 @@ const BUSY_GAP_MS = 20;
 export class Admission {
   /** Lanes being admitted in this process; true when someone asked again meanwhile. */
   private readonly running = new Map<string, boolean>();
+  private readonly limits = new Map<string, ReadonlyMap<string, number>>();
 
   constructor(
     private readonly db: Database,
@@ -71,7 +72,11 @@ export class Admission {
     const free = row.capacity - [...open.values()].reduce((sum, n) => sum + n, 0);
     if (free <= 0) return [];
 
-    const { keys, jobs } = await this.rows.waiting(tx, lane, free + SPARE);
+    const limits = this.routeLimits(lane);
+    const openOfRoute = await this.rows.openByRoute(tx, lane, [...limits.keys()]);
+    const isFull = (route: string): boolean => (openOfRoute.get(route) ?? 0) >= (limits.get(route) ?? Infinity);
+    const full = [...limits.keys()].filter(isFull);
+    const { keys, jobs } = await this.rows.waiting(tx, lane, free + SPARE, full);
     if (keys.length === 0) return [];
     const cooled = await this.rows.cooledEndpoints(tx);
     const openOfKey = await this.rows.openOfCappedKeys(
@@ -83,7 +88,8 @@ export class Admission {
     const place = (id: string): boolean => {
       const job = jobs.get(id);
       const endpoint = job && leastBusy(job, open, cooled, perEndpoint);
-      if (!job || endpoint === undefined) return false;
+      if (!job || endpoint === undefined || isFull(job.route.id)) return false;
+      openOfRoute.set(job.route.id, (openOfRoute.get(job.route.id) ?? 0) + 1);
       open.set(endpoint, (open.get(endpoint) ?? 0) + 1);
       placed.push({ job, endpoint, synchronous: job.route.synchronous });
       return true;
@@ -95,6 +101,18 @@ export class Admission {
     const admitted = await this.rows.reserve(tx, lane, placed);
     await this.rows.saveTags(tx, lane, picked.virtualClock, picked.tags);
     return admitted;
+  }
+
+  /** Limits of the lane's routes that have one of their own. */
+  private routeLimits(lane: string): ReadonlyMap<string, number> {
+    const known = this.limits.get(lane);
+    if (known) return known;
+    const routes = this.catalog.models().flatMap((model) => model.routes.filter((route) => route.lane === lane));
+    const limits = new Map(
+      routes.flatMap(({ id, capacity }): [string, number][] => (capacity === null ? [] : [[id, capacity]])),
+    );
+    this.limits.set(lane, limits);
+    return limits;
   }
 }
 

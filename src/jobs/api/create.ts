@@ -8,6 +8,8 @@ import { keyReused } from '../../idempotency/idempotency-key.js';
 import type { AuthKey } from '../../keys/auth-key.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { Admission } from '../admission/admission.js';
+import type { Route } from '../../catalog/schema.js';
+import { WarmthRepository } from '../engine/warmth.repository.js';
 import { reach } from '../store/fault-points.js';
 import { JobQueue } from '../store/job-queue.js';
 import { JobsRepository } from '../store/jobs.repository.js';
@@ -26,9 +28,12 @@ export class JobStart {
   constructor(
     private readonly admission: Admission,
     private readonly queue: JobQueue,
+    private readonly warmth: WarmthRepository,
   ) {}
 
-  begin(job: JobRow): void {
+  begin(job: JobRow, wake: Route | null): void {
+    // A lost request to wake costs little: the job itself, or the next one, finds the endpoint asleep.
+    if (wake) void this.warmth.ask(wake.endpoints).catch(() => undefined);
     if (job.stage === 'waiting' && job.lane !== null) this.admission.nudge(job.lane);
     if (job.stage === 'preparing') void this.queue.tick('media', job.id, job.tick).catch(() => undefined);
   }
@@ -79,7 +84,7 @@ export class JobCreation {
         throw tooMany(created.queued, key);
       case 'created':
         await reach('create.inserted', created.job.id);
-        this.start.begin(created.job);
+        this.start.begin(created.job, request.wake);
         return { job: created.job, created: true };
     }
   }

@@ -90,7 +90,8 @@ export class JobsController {
       quantity: request.price.quantity,
       unit_price_micro_usd: request.price.unitPriceMicroUsd * request.price.multiplier,
       route: route && { id: route.id, provider: route.provider, model: route.model },
-      warm: route ? !route.scaleToZero : false,
+      bridged: route?.bridging === true,
+      warm: route !== undefined && route.id !== request.wake?.id,
       eta_seconds: Math.ceil(request.expectedSeconds),
       sandbox: request.sandbox,
       quote_id: this.commands.quotes.sign({

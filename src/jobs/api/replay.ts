@@ -3,17 +3,15 @@ import { References } from '../../assets/references.js';
 import { Ledger } from '../../billing/ledger.js';
 import { conflict, KilnError, unusable } from '../../common/errors.js';
 import { Database, sql } from '../../database/database.js';
-import type { Route } from '../../catalog/schema.js';
 import { Notifier } from '../engine/notifier.js';
 import { AttemptsRepository } from '../store/attempts.repository.js';
 import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobRow } from '../store/rows.js';
 import { JobStart } from './create.js';
-import { JobRequests } from './request.js';
+import { JobRequests, type PlannedRoutes } from './request.js';
 
 /** What a replay would do, without doing it. */
-export interface ReplayPlan {
-  routes: Route[];
+export interface ReplayPlan extends PlannedRoutes {
   priceMicroUsd: number;
 }
 
@@ -64,18 +62,18 @@ export class JobReplay {
       );
     }
     await this.references.assertUsable(job.keyId, job.references);
-    const routes = await this.requests.planAgain(
+    const planned = await this.requests.planAgain(
       job.model,
       { input: job.input, operation: job.operation, references: job.references, providerOptions: job.providerOptions },
       job.routing,
       route,
     );
-    return { routes, priceMicroUsd: Number(job.heldMicroUsd) };
+    return { ...planned, priceMicroUsd: Number(job.heldMicroUsd) };
   }
 
   /** `expectedRun` makes a batch safe to repeat: a job that was replayed meanwhile is left alone (null). */
   async replay(job: JobRow, options: { route?: string; expectedRun?: number } = {}): Promise<JobRow | null> {
-    const { routes } = await this.plan(job, options.route);
+    const { routes, wake } = await this.plan(job, options.route);
     const preparing = job.references.length > 0;
     const replayed = await this.db
       .transaction(async (tx) => {
@@ -131,7 +129,7 @@ export class JobReplay {
       });
     if (!replayed) return null;
     this.after.notifier.changed(replayed.id);
-    this.after.start.begin(replayed);
+    this.after.start.begin(replayed, wake);
     return replayed;
   }
 }

@@ -12,6 +12,7 @@ import { PROVIDERS } from '../../providers/providers.module.js';
 import { plan, type RoutingOptions } from '../../routing/plan.js';
 import { timingBucket } from '../engine/expected.js';
 import { RouteHealthRepository } from '../engine/route-health.repository.js';
+import { WarmthRepository } from '../engine/warmth.repository.js';
 import type { CreateJobBody } from './bodies.js';
 import { PriceTokens } from './price-token.js';
 
@@ -22,9 +23,26 @@ export interface JobRequest {
   providerOptions: JsonObject;
   routing: RoutingOptions;
   routes: Route[];
+  /** A sleeping route that the job would have gone to first. */
+  wake: Route | null;
   price: PriceSnapshot;
   sandbox: boolean;
   expectedSeconds: number;
+}
+
+/** First choice first. */
+export interface PlannedRoutes {
+  routes: Route[];
+  wake: Route | null;
+}
+
+/** How routes are at the moment. */
+@Injectable()
+export class RoutesNow {
+  constructor(
+    readonly health: RouteHealthRepository,
+    readonly warmth: WarmthRepository,
+  ) {}
 }
 
 /** Reads and refuses requests; writes nothing. */
@@ -33,7 +51,7 @@ export class JobRequests {
   constructor(
     private readonly catalog: Catalog,
     @Inject(PROVIDERS) private readonly adapters: ReadonlyMap<string, Adapter>,
-    private readonly health: RouteHealthRepository,
+    private readonly routesNow: RoutesNow,
     private readonly quotes: PriceTokens,
     private readonly config: KilnConfig,
   ) {}
@@ -55,7 +73,7 @@ export class JobRequests {
     const parsed = parseInput(model, body.input);
     const providerOptions = parseProviderOptions(model, body.provider_options, this.adapters);
     const routing = routingOf(body);
-    const routes = await this.plan(model, parsed, routing, providerOptions);
+    const { routes, wake } = await this.plan(model, parsed, routing, providerOptions);
     const sandbox = routes[0]?.sandbox ?? false;
     const list =
       body.quote_id === undefined
@@ -63,10 +81,10 @@ export class JobRequests {
         : this.quotes.read(body.quote_id, { keyId: key.id, model: model.id, input: parsed.input, now: new Date() });
     // An emulated result is worth nothing, but a developer's own machine shows the money at work.
     const price = sandbox && !this.config.embedded ? { ...list, amountMicroUsd: 0 } : list;
-    const timings = await this.health.timings(timingBucket(parsed.operation, parsed.input));
+    const timings = await this.routesNow.health.timings(timingBucket(parsed.operation, parsed.input));
     const [first] = routes;
     const expectedSeconds = (first && timings.get(first.id)) ?? first?.expectedSeconds ?? 30;
-    return { model, parsed, providerOptions, routing, routes, price, sandbox, expectedSeconds };
+    return { model, parsed, providerOptions, routing, routes, wake, price, sandbox, expectedSeconds };
   }
 
   /** The chain for a replay, which ops or the owner may force onto one route. */
@@ -78,7 +96,7 @@ export class JobRequests {
     },
     routing: RoutingOptions,
     forcedRoute?: string,
-  ): Promise<Route[]> {
+  ): Promise<PlannedRoutes> {
     const model = this.catalog.get(modelId);
     if (!model) throw notFound('model', modelId);
     return this.plan(model, parsed, routing, parsed.providerOptions, forcedRoute);
@@ -90,22 +108,25 @@ export class JobRequests {
     routing: RoutingOptions,
     providerOptions: JsonObject,
     forcedRoute?: string,
-  ): Promise<Route[]> {
+  ): Promise<PlannedRoutes> {
     const references: Partial<Record<ReferenceRole, number>> = {};
     for (const { role } of parsed.references) references[role] = (references[role] ?? 0) + 1;
     const shape = { modality: model.modality, operation: parsed.operation, input: parsed.input, references };
-    const states = await this.health.all();
-    const { routes, passedOver } = plan({
+    const states = await this.routesNow.health.all();
+    const { routes, passedOver, wake } = plan({
       model,
       shape,
       adapters: this.adapters,
       routing,
       states,
       now: new Date(),
+      cold: await this.routesNow.warmth.coldRoutes(model.routes),
+      random: Math.random,
       forcedRoute,
     });
     const able = routes.filter((route) => takesOptions(route, providerOptions));
-    if (able.length > 0) return able;
+    if (able.length > 0)
+      return { routes: able, wake: wake !== null && takesOptions(wake, providerOptions) ? wake : null };
     throw refusal(model, passedOver, routing, forcedRoute);
   }
 }

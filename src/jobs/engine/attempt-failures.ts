@@ -8,6 +8,7 @@ import { AttemptsRepository } from '../store/attempts.repository.js';
 import { JobsRepository } from '../store/jobs.repository.js';
 import type { AttemptError, AttemptRow, JobError } from '../store/rows.js';
 import type { Claim } from './claims.repository.js';
+import { COLD_CODE, ColdStarts, isColdAttempt } from './cold-starts.js';
 import { Notifier } from './notifier.js';
 import { Outcomes } from './outcome.js';
 import { ProviderCalls } from './provider-calls.js';
@@ -20,12 +21,13 @@ const UNKNOWN_FIRST_LOOK_MS = 1500;
 const FIND_AGAIN_MS = 2000;
 const UNKNOWN_LOOK_MS = 30_000;
 
-/** What failures tell others: watchers, and the shared state of routes. */
+/** What failures tell others: watchers, the shared state of routes, and endpoints that sleep. */
 @Injectable()
 export class FailureSignals {
   constructor(
     readonly notifier: Notifier,
     readonly trouble: RouteTrouble,
+    readonly coldStarts: ColdStarts,
   ) {}
 }
 
@@ -43,7 +45,10 @@ export class AttemptFailures {
   ) {}
 
   async onSubmit(claim: Claim, attempt: AttemptRow, error: ProviderError): Promise<Next> {
-    const decision = decide(error, 'submit', this.calls.can(attempt));
+    const can = this.calls.can(attempt);
+    const cold = await this.around.coldStarts.next(claim, attempt, error, can);
+    if (cold) return this.requeue(claim, attempt, { ...cold, error: toAttemptError(error, COLD_CODE) });
+    const decision = decide(error, 'submit', can);
     await this.around.trouble.note(attempt, error, decision);
     const mayBeBought = decision.action === 'unknown' || (decision.action === 'retry' && error.outcome === 'unknown');
     return mayBeBought ? this.onUnknown(claim, attempt, error) : this.apply(claim, attempt, error, decision);
@@ -128,12 +133,8 @@ export class AttemptFailures {
   }
 
   /** Sends the job back to its lane, or to the next route's, and closes the attempt unless its outcome is still open. */
-  async requeue(
-    claim: Claim,
-    attempt: AttemptRow,
-    to: { nextRoute: boolean; delayMs: number; state?: 'failed' | 'lost'; error?: AttemptError; leaveOpen?: boolean },
-  ): Promise<Next> {
-    const index = to.nextRoute && hasNextRoute(claim) ? claim.job.planIndex + 1 : claim.job.planIndex;
+  async requeue(claim: Claim, attempt: AttemptRow, to: Requeue): Promise<Next> {
+    const index = indexOf(claim, to);
     const lane = claim.job.plan[index]?.lane ?? attempt.lane;
     const moved = await this.db.transaction(async (tx: Tx) => {
       const job = await this.jobs.move(tx, {
@@ -143,6 +144,9 @@ export class AttemptFailures {
         data: { route: claim.job.plan[index]?.id ?? null, reason: to.error?.code ?? 'retry' },
         set: [
           sql`plan_index = ${index}::int`,
+          ...('index' in to && to.bridging
+            ? [sql`plan = jsonb_set(plan, ${`{${index},bridging}`}::text[], 'true'::jsonb)`]
+            : []),
           sql`lane = ${lane}`,
           sql`failover = true`,
           sql`progress = NULL`,
@@ -228,6 +232,19 @@ export class AttemptFailures {
   }
 }
 
+/** Where a job goes on: on the same route, the next of its plan, or one that was chosen. */
+type Requeue = ({ nextRoute: boolean } | { index: number; bridging: boolean }) & {
+  delayMs: number;
+  state?: 'failed' | 'lost';
+  error?: AttemptError;
+  leaveOpen?: boolean;
+};
+
+function indexOf(claim: Claim, to: Requeue): number {
+  if ('index' in to) return to.index;
+  return to.nextRoute && hasNextRoute(claim) ? claim.job.planIndex + 1 : claim.job.planIndex;
+}
+
 const OUTCOME_UNKNOWN: JobError = {
   code: 'outcome_unknown',
   message: 'The provider never said whether it accepted this job, so it was given up; nothing was charged.',
@@ -246,6 +263,7 @@ const triesOn = (claim: Claim, attempt: AttemptRow, kind?: string): number =>
       one.id !== attempt.id &&
       one.route.id === attempt.route.id &&
       one.state !== 'orphan' &&
+      !isColdAttempt(one) &&
       (kind === undefined || one.error?.kind === kind),
   ).length;
 

@@ -3,6 +3,8 @@ import { EGRESS, type Egress } from '../../egress/egress.js';
 import type { Adapter, Capabilities, ProviderContext, Submitted, TaskState } from '../../providers/contract.js';
 import { ProviderError } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
+import { randomUUID } from 'node:crypto';
+import type { Route } from '../../catalog/schema.js';
 import { messageOf } from '../../common/errors.js';
 import type { JsonValue } from '../../common/json.js';
 import type { AttemptRow } from '../store/rows.js';
@@ -12,6 +14,9 @@ import { Credentials } from './credentials.js';
 
 /** Longest call of a short step; a submit has its route's own limit. */
 export const CALL_TIMEOUT_MS = 15_000;
+
+/** What a call needs to know of the attempt it is made for. */
+type CallSite = Pick<AttemptRow, 'id' | 'jobId' | 'run' | 'provider' | 'credential' | 'route' | 'endpoint' | 'token'>;
 
 type SynchronousResult = Omit<Extract<TaskState, { state: 'succeeded' }>, 'state'>;
 
@@ -31,7 +36,7 @@ export class CallSurroundings {
     private readonly addresses: CallbackAddresses,
   ) {}
 
-  callback(attempt: AttemptRow): Pick<ProviderContext, 'callbackUrl' | 'callbackSecret'> {
+  callback(attempt: CallSite): Pick<ProviderContext, 'callbackUrl' | 'callbackSecret'> {
     return { callbackUrl: this.addresses.of(attempt), callbackSecret: this.credentials.callbackSecretOf(attempt) };
   }
 }
@@ -58,7 +63,7 @@ export class ProviderCalls {
   }
 
   /** `claimToken`: whose answer may hold bytes to keep. */
-  context(attempt: AttemptRow, signal: AbortSignal, claimToken?: string): ProviderContext {
+  context(attempt: CallSite, signal: AbortSignal, claimToken?: string): ProviderContext {
     const origin = new URL(attempt.endpoint).origin;
     return {
       endpoint: attempt.endpoint,
@@ -88,9 +93,16 @@ export class ProviderCalls {
     return this.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
   }
 
+  /** Throws ProviderError while the endpoint can't take work. Adapters that can't tell let it pass. */
+  async assertReady(route: Route, endpoint: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const { provider, credential } = route;
+    const site: CallSite = { id: '', jobId: '', run: 0, provider, credential, route, endpoint, token: randomUUID() };
+    await this.call(site, timeoutMs, signal, async (adapter, ctx) => adapter.load?.(ctx));
+  }
+
   /** Runs one call with a time limit. What an adapter throws that is no ProviderError is its bug: outcome unknown. */
   async call<T>(
-    attempt: AttemptRow,
+    attempt: CallSite,
     timeoutMs: number,
     signal: AbortSignal,
     fn: (adapter: Adapter, ctx: ProviderContext) => Promise<T>,

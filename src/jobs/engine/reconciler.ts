@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { DedicatedConnection } from '../../database/connection.js';
 import { Database } from '../../database/database.js';
 import { Logger } from '../../telemetry/logger.js';
-import { Admission } from '../admission/admission.js';
-import { AdmissionRepository } from '../admission/admission.repository.js';
 import { JobQueue, queueFor } from '../store/job-queue.js';
 import { ClaimsRepository } from './claims.repository.js';
+import { Lanes } from './lanes.js';
 import { RerouterRepository } from './rerouter.repository.js';
 import { RouteHealthRepository } from './route-health.repository.js';
+import { Waker } from './waker.js';
 import { StorageHealth } from './storage-health.js';
 
 /** Advisory lock of the reconciler: "kiln" and a number. */
@@ -17,21 +17,13 @@ const GRACE_MS = 10_000;
 const BATCH = 500;
 const STORAGE_CHECK_MS = 10_000;
 
-/** The reconciler's hands on lanes. */
-@Injectable()
-export class Lanes {
-  constructor(
-    readonly admission: Admission,
-    readonly rows: AdmissionRepository,
-  ) {}
-}
-
 /** The reconciler's hands on routes and the object store. */
 @Injectable()
 export class Routes {
   constructor(
     readonly health: RouteHealthRepository,
     readonly rerouter: RerouterRepository,
+    readonly waker: Waker,
     readonly storage: StorageHealth,
   ) {}
 }
@@ -66,6 +58,7 @@ export class Reconciler {
     if (this.timer) clearInterval(this.timer);
     this.timer = null;
     await this.round;
+    await this.routes.waker.stop();
     await this.lock?.end().catch(() => undefined);
     this.lock = null;
   }
@@ -88,6 +81,7 @@ export class Reconciler {
     await this.part('routes', async () => {
       await this.routes.health.reopenUnauthorized();
       await this.routes.rerouter.run();
+      await this.routes.waker.run();
     });
     await this.part('lanes', async () => {
       for (const lane of await this.lanes.rows.lanesWithWaiters())

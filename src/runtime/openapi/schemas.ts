@@ -132,6 +132,8 @@ export const quote = z.strictObject({
   quantity: amount,
   unit_price_micro_usd: amount,
   route: z.strictObject({ id: text, provider: text, model: text }).optional(),
+  /** It would run there because the route that comes first sleeps. */
+  bridged: z.boolean(),
   warm: z.boolean(),
   eta_seconds: whole,
   sandbox: z.boolean(),

@@ -15,6 +15,7 @@ import { CALL_TIMEOUT_MS, ProviderCalls } from '../provider-calls.js';
 import { PollPace } from '../poll-pace.js';
 import { ProgressRepository } from '../progress.repository.js';
 import { RouteHealthRepository } from '../route-health.repository.js';
+import { WarmthRepository } from '../warmth.repository.js';
 import type { Next, StepContext } from '../step.js';
 
 /** A provider that says "no such task" is believed after this long, and only twice in a row. */
@@ -31,6 +32,7 @@ export class PollRecords {
     readonly signals: JobSignals,
     readonly logger: Logger,
     readonly pace: PollPace,
+    readonly warmth: WarmthRepository,
   ) {}
 }
 
@@ -70,6 +72,7 @@ export class PollStep {
     try {
       const state = await this.calls.poll(attempt, signal);
       await reach('poll.answered', claim.job.id);
+      await this.seen.warmth.seenReady(attempt.endpoint, attempt.route);
       return await this.on(state, context, attempt, elapsedMs);
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;

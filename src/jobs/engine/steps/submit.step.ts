@@ -13,6 +13,7 @@ import { outlast } from '../outlast.js';
 import { AssetsOfJobs, Outcomes } from '../outcome.js';
 import { ProviderCalls, taskIdOf } from '../provider-calls.js';
 import { StorageHealth } from '../storage-health.js';
+import { WarmthRepository } from '../warmth.repository.js';
 import type { Next, StepContext } from '../step.js';
 import { msUntil } from '../step.js';
 
@@ -27,6 +28,7 @@ export class SubmitSignals {
     readonly notifier: Notifier,
     readonly ops: OpsEvents,
     readonly storage: StorageHealth,
+    readonly warmth: WarmthRepository,
   ) {}
 }
 
@@ -119,6 +121,7 @@ export class SubmitStep {
     const task = { id: taskIdOf(submitted), slotMs, namedByToken: this.calls.can(attempt).findByToken };
     const saved = await outlast(() => this.attempts.saveTask(attempt, token, task), stopping);
     await reach('submit.saved', job.id);
+    await this.signals.warmth.seenReady(attempt.endpoint, attempt.route);
     if (saved === 'orphan') {
       await this.signals.ops.tell({
         severity: 'warning',
