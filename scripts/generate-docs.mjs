@@ -1,6 +1,9 @@
 // Writes the pages and parts of pages under docs/ that come from code (npm run docs); tests fail while one is out of date.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { configurationPage } from '../dist/src/config/configuration-page.js';
+import { loadCatalog } from '../dist/src/catalog/load-catalog.js';
+import { modelsPage } from '../dist/src/catalog/models-page.js';
+import { adapters } from '../dist/src/providers/registry.js';
 import { stateDiagram } from '../dist/src/jobs/domain/diagram.js';
 
 /** Puts `text` between `<!-- name:begin -->` and `<!-- name:end -->` of a page. */
@@ -14,4 +17,13 @@ function fill(file, name, text) {
 
 mkdirSync('docs', { recursive: true });
 writeFileSync('docs/configuration.md', configurationPage());
+const shipped = loadCatalog({
+  overlayPath: null,
+  sandbox: null,
+  adapters,
+  hasCredential: () => false,
+  endpointsFrom: () => [],
+  now: () => new Date(),
+});
+writeFileSync('docs/models.md', modelsPage(shipped));
 fill('docs/architecture.md', 'states', `\`\`\`mermaid\n${stateDiagram()}\n\`\`\``);

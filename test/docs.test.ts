@@ -5,6 +5,7 @@ import { loadCatalog } from '../src/catalog/load-catalog.js';
 import { configurationPage } from '../src/config/configuration-page.js';
 import { loadConfig } from '../src/config/config.js';
 import { VARIABLES } from '../src/config/variables.js';
+import { modelsPage } from '../src/catalog/models-page.js';
 import { stateDiagram } from '../src/jobs/domain/diagram.js';
 import { adapters } from '../src/providers/registry.js';
 
@@ -51,6 +52,15 @@ test.each(PAGES)('%s names scripts and files that exist', (page) => {
 
 test('pages from code are current (npm run docs)', () => {
   expect(read('docs/configuration.md')).toBe(configurationPage());
+  const shipped = loadCatalog({
+    overlayPath: null,
+    sandbox: null,
+    adapters,
+    hasCredential: () => false,
+    endpointsFrom: () => [],
+    now: () => new Date(),
+  });
+  expect(read('docs/models.md')).toBe(modelsPage(shipped));
   expect(read('docs/architecture.md')).toContain(
     `<!-- states:begin -->\n\n\`\`\`mermaid\n${stateDiagram()}\n\`\`\`\n\n<!-- states:end -->`,
   );

@@ -6,8 +6,8 @@ import { MICRO_USD } from '../common/money.js';
 const aliasName = z
   .string()
   .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$/,
-    'must be 1 to 128 of A–Z a–z 0–9 . _ : / @ -, beginning with a letter or digit',
+    /^[A-Za-z0-9](?:[A-Za-z0-9._:/@-]{0,127}|[A-Za-z0-9._:/@-]{0,125}\/\*)$/,
+    'must be 1 to 128 of A–Z a–z 0–9 . _ : / @ -, beginning with a letter or digit, and may end with /*',
   )
   .refine((name) => !name.includes('..'), 'must not contain ".."');
 const name = z

@@ -239,3 +239,40 @@ models:
     expect(messageOfLoading(text)).toMatch(message);
   });
 });
+
+describe('a wildcard', () => {
+  const entry = (name: string, upstream: string) =>
+    `${name}: { modality: image, title: T, description: D, created: 2026-11-23, operations: [text_to_image],
+      input: { prompt: { required: true, max_length: 10 } },
+      price: { unit: image, source: ours, date: 2026-11-23, rates: [{ usd: 0.001 }] },
+      routes: { only: { provider: comfyui, model: "${upstream}", endpoints: ["http://gpu:1"], lane: comfyui,
+        settings: { mapping: flux-dev.mapping.json }, upstream_price: cost-flux-dev, max_run_seconds: 60, expected_seconds: 1 } } }`;
+  const load = () =>
+    loadCatalog({
+      ...bare,
+      overlayPath: overlay(
+        `models:\n  ${entry('"acme/*"', 'x-*')}\n  ${entry('"acme/big/*"', '*')}\n  ${entry('acme/exact', 'mine')}\n`,
+      ),
+    });
+  const upstream = (alias: string) => load().get(alias)?.routes[0]?.model;
+
+  it.each([
+    ['acme/one', 'x-one'],
+    ['acme/two/three:v1.0@a', 'x-two/three:v1.0@a'],
+    ['acme/big/one', 'one'],
+    ['acme/exact', 'mine'],
+  ])('%s goes upstream as %s', (alias, model) => {
+    expect(upstream(alias)).toBe(model);
+    expect(load().get(alias)?.id).toBe(alias);
+  });
+
+  it.each(['acme/*', 'acme/', 'acme/../x', 'acme/a..b', 'acme/a b', `acme/${'x'.repeat(129)}`, 'other/x', 'acme'])(
+    'nothing answers %j',
+    (alias) => expect(load().get(alias)).toBeUndefined(),
+  );
+
+  it('shares the health of its routes, and stands in the list under its own name', () => {
+    expect(load().get('acme/one')?.routes[0]?.id).toBe('acme/*/only');
+    expect(load().listed('acme/*')?.id).toBe('acme/*');
+  });
+});

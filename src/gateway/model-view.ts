@@ -4,7 +4,9 @@ import type { Model, PriceRule, Route } from '../catalog/schema.js';
 /** Client price of one unit. */
 export interface PriceView {
   unit: PriceRule['unit'];
-  rates: { when: Record<string, unknown>; price_micro_usd: number }[];
+  /** Unit `token`: the price of a million, and how many each `per` (second, image, song) takes. */
+  per?: string;
+  rates: { when: Record<string, unknown>; price_micro_usd: number; tokens?: number }[];
   /** Where and when the list price behind it was read. */
   source: string;
   date: string;
@@ -27,7 +29,17 @@ export interface ModelView {
   limits: JsonObject;
   price: PriceView;
   input_schema: JsonObject;
-  routes: { provider: string; model: string; retires_on?: string; sandbox: boolean }[];
+  /** In order of choice, those that take work now. */
+  routes: {
+    provider: string;
+    model: string;
+    retires_on?: string;
+    /** Another model under this alias. */
+    substitute: boolean;
+    /** Answers while the GPU before it wakes. */
+    bridge: boolean;
+    sandbox: boolean;
+  }[];
 }
 
 /** 12 digits: a product such as 0.1 × 3 leaves binary dust behind. */
@@ -35,9 +47,11 @@ const withoutDust = (value: number): number => Number(value.toPrecision(12));
 
 const priceView = (rule: PriceRule): PriceView => ({
   unit: rule.unit,
+  ...(rule.unit === 'token' && { per: rule.per }),
   rates: rule.rates.map((rate) => ({
     when: { ...rate.when },
     price_micro_usd: withoutDust(rate.microUsd * rule.multiplier),
+    ...(rate.tokens !== undefined && { tokens: rate.tokens }),
   })),
   source: rule.source,
   date: rule.date,
@@ -67,6 +81,8 @@ export const modelView = (model: Model, now: Date): ModelView => ({
       provider: route.provider,
       model: route.model,
       ...(route.retiresOn !== null && !route.sandbox && { retires_on: route.retiresOn }),
+      substitute: route.substitute,
+      bridge: route.bridge,
       sandbox: route.sandbox,
     })),
 });

@@ -44,7 +44,7 @@ export class ModelsController {
   /** Ids hold slashes: raw (`hexgrad/Kokoro-82M`) they are more path, from SDKs they come as %2F. */
   @Get('*')
   get(@CurrentKey() key: AuthKey, @Param('*') id: string): ModelView {
-    const model = this.catalog.get(id);
+    const model = this.catalog.listed(id) ?? this.catalog.get(id);
     if (!model) {
       throw new KilnError(404, 'not_found', `No model '${id.slice(0, 128)}' exists; GET /v1/models lists them.`, {
         code: 'model_not_found',

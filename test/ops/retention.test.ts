@@ -5,6 +5,11 @@ import { Outcomes } from '../../src/jobs/engine/outcome.js';
 import { idAt } from '../../src/jobs/maintenance/id-at.js';
 import { Maintenance } from '../../src/jobs/maintenance/maintenance.js';
 import { RetentionRepository } from '../../src/jobs/maintenance/retention.repository.js';
+import { Retirements } from '../../src/jobs/maintenance/retirements.js';
+import { RetirementsRepository } from '../../src/jobs/maintenance/retirements.repository.js';
+import { OpsEvents } from '../../src/telemetry/ops-events.js';
+import { loadCatalog } from '../../src/catalog/load-catalog.js';
+import { adapters } from '../../src/providers/registry.js';
 import { HOUR_MS } from '../../src/common/time.js';
 import { Logger } from '../../src/telemetry/logger.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
@@ -17,9 +22,11 @@ beforeAll(async () => {
 });
 afterAll(async () => kiln.drop());
 
+/** The sandbox's routes retire never. */
+const silent = { tell: async () => undefined } as Retirements;
 const maintenance = (): Maintenance => {
   const { app } = kiln;
-  return new Maintenance(db, new RetentionRepository(db), app.get(Outputs), app.get(Uploads), app.get(Logger));
+  return new Maintenance(db, new RetentionRepository(db), app.get(Outputs), app.get(Uploads), silent, app.get(Logger));
 };
 const count = async (query: ReturnType<typeof sql>): Promise<number> =>
   (await queryRow<{ n: number }>(db, sql`SELECT count(*)::int AS n FROM (${query}) found`))?.n ?? -1;
@@ -149,6 +156,37 @@ test("one task's failure does not stop the others", async () => {
     sql`INSERT INTO ops_event (id, severity, type, message, created_at) VALUES ('ops_b', 'info', 't', 'm', now() - interval '91 days')`,
   );
   const { app } = kiln;
-  await new Maintenance(db, new Failing(db), app.get(Outputs), app.get(Uploads), app.get(Logger)).runDue();
+  await new Maintenance(db, new Failing(db), app.get(Outputs), app.get(Uploads), silent, app.get(Logger)).runDue();
   expect(await count(sql`SELECT 1 FROM ops_event WHERE id = 'ops_b'`)).toBe(0);
+});
+
+test('ops hear of a route that retires, once a day, from 30 days before', async () => {
+  const told = () =>
+    count(sql`SELECT 1 FROM ops_event WHERE type = 'route.retiring' AND data ->> 'route' = 'veo-3.1/gemini'`);
+  const tellAt = async (day: string): Promise<void> => {
+    const catalog = loadCatalog({
+      overlayPath: null,
+      sandbox: null,
+      adapters,
+      hasCredential: () => true,
+      endpointsFrom: () => [],
+      now: () => new Date(`${day}T12:00:00Z`),
+    });
+    await new Retirements(catalog, new RetirementsRepository(db), kiln.app.get(OpsEvents)).tell();
+  };
+  await tellAt('2026-09-20');
+  expect(await told()).toBe(0);
+  await tellAt('2026-09-23');
+  await tellAt('2026-09-23');
+  expect(await told()).toBe(1);
+  await execute(
+    db,
+    sql`UPDATE ops_event SET created_at = created_at - interval '25 hours' WHERE type = 'route.retiring'`,
+  );
+  await tellAt('2026-09-24');
+  expect(await told()).toBe(2);
+  await tellAt('2026-10-23');
+  expect(
+    await count(sql`SELECT 1 FROM ops_event WHERE type = 'route.retired' AND data ->> 'route' = 'veo-3.1/gemini'`),
+  ).toBe(1);
 });

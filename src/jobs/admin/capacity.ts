@@ -4,6 +4,7 @@ import type { Route } from '../../catalog/schema.js';
 import { notFound } from '../../common/errors.js';
 import { Admission } from '../admission/admission.js';
 import { RouteHealthRepository, type RouteState } from '../engine/route-health.repository.js';
+import { WarmthRepository } from '../engine/warmth.repository.js';
 import { STATE_ACTIONS, type StateAction } from './bodies.js';
 import { CapacityRepository, type LaneLoad } from './capacity.repository.js';
 
@@ -35,6 +36,8 @@ export interface RouteView {
   open_attempts: number;
   drained: boolean;
   retires_on: string | null;
+  /** Of an endpoint that sleeps when idle; null where it never does. */
+  warm: boolean | null;
   sandbox: boolean;
   /** Why this process can't use it at all. */
   disabled: string | null;
@@ -46,6 +49,7 @@ export class Capacity {
   constructor(
     private readonly rows: CapacityRepository,
     private readonly health: RouteHealthRepository,
+    private readonly warmth: WarmthRepository,
     private readonly catalog: Catalog,
     private readonly admission: Admission,
   ) {}
@@ -64,12 +68,19 @@ export class Capacity {
   }
 
   async routes(): Promise<RouteView[]> {
-    const [states, open] = await Promise.all([this.health.all(), this.rows.openByRoute()]);
-    return this.catalog
-      .models()
-      .flatMap((model) =>
-        model.routes.map((route) => routeView(model.id, route, states.get(route.id), open.get(route.id) ?? 0)),
-      );
+    const all = this.catalog.models().flatMap((model) => model.routes);
+    const [states, open, cold] = await Promise.all([
+      this.health.all(),
+      this.rows.openByRoute(),
+      this.warmth.coldRoutes(all),
+    ]);
+    const isWarm = (route: Route): boolean | null => (route.scaleToZero ? !cold.has(route.id) : null);
+    return this.catalog.models().flatMap((model) =>
+      model.routes.map((route) => ({
+        ...routeView(model.id, route, states.get(route.id), open.get(route.id) ?? 0),
+        warm: isWarm(route),
+      })),
+    );
   }
 
   /** A stopped route takes no new work; waiting jobs move to the next route of their plan, where they have one. */
@@ -97,7 +108,7 @@ function laneView(lane: LaneLoad): LaneView {
   };
 }
 
-function routeView(model: string, route: Route, state: RouteState | undefined, open: number): RouteView {
+function routeView(model: string, route: Route, state: RouteState | undefined, open: number): Omit<RouteView, 'warm'> {
   return {
     id: route.id,
     object: 'route',

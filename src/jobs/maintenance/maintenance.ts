@@ -4,6 +4,7 @@ import { Uploads } from '../../assets/uploads.js';
 import { HOUR_MS, MINUTE_MS } from '../../common/time.js';
 import { Database } from '../../database/database.js';
 import { Logger } from '../../telemetry/logger.js';
+import { Retirements } from './retirements.js';
 import { RetentionRepository } from './retention.repository.js';
 
 /** Advisory lock of maintenance: "kiln" and a number. */
@@ -38,6 +39,7 @@ export class Maintenance {
     private readonly rows: RetentionRepository,
     private readonly outputs: Outputs,
     uploads: Uploads,
+    retirements: Retirements,
     private readonly logger: Logger,
   ) {
     const table = (name: string, batch: Task['batch']): Task => ({ name, limit: ROWS_PER_BATCH, batch });
@@ -51,6 +53,7 @@ export class Maintenance {
       objects('outputs', (limit) => outputs.sweep(limit)),
       objects('uploads', (limit) => uploads.sweep(limit)),
       table('staging', () => uploads.sweepStaging()),
+      { name: 'retirements', limit: 1, batch: () => retirements.tell().then(() => 0) },
       objects('deleted_jobs', (limit) => this.deletedJobs(limit)),
     ];
   }
