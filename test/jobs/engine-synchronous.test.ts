@@ -1,0 +1,108 @@
+import { OBJECT_STORE, type ObjectStore } from '../../src/storage/object-store.js';
+import { startKiln, type Kiln } from '../support/kiln.js';
+import {
+  attemptsOf,
+  bought,
+  claimExpires,
+  expectBooks,
+  holdAt,
+  jobRow,
+  newPrompt,
+  openGates,
+  settled,
+  statesOf,
+  until,
+} from './engine-harness.js';
+
+// OpenAI's Images answer with the picture: the submit is the work.
+let kiln: Kiln;
+beforeAll(async () => {
+  kiln = await startKiln();
+});
+afterEach(async () => {
+  openGates();
+  await kiln.sandbox.clearFaults();
+});
+afterAll(async () => kiln.drop());
+
+const post = (prompt: string, more: Record<string, unknown> = {}) =>
+  kiln.post({
+    model: 'gpt-image-1.5',
+    input: { prompt, size: '1024x1024', ...more },
+    routing: { only: ['openai'], allow_fallback: false },
+  });
+
+async function keptOf(jobId: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of kiln.app.get<ObjectStore>(OBJECT_STORE).list(`outputs/${jobId}/`)) keys.push(key);
+  return keys.filter((key) => key.includes('/kept/'));
+}
+
+test('every picture of the answer becomes an output, and nothing is kept beside it', async () => {
+  const prompt = newPrompt();
+  const { id } = await post(prompt, { n: 2 });
+  const done = await settled(kiln, id);
+  expect(done).toMatchObject({ status: 'succeeded', error: null });
+  expect(done.outputs.map(({ type, width, height }) => [type, width, height])).toEqual([
+    ['image', 1024, 1024],
+    ['image', 1024, 1024],
+  ]);
+  expect(await bought(kiln.sandbox, 'openai', prompt)).toBe(1);
+  expect(await keptOf(id)).toEqual([]);
+  await expectBooks(kiln, id, ['settle']);
+});
+
+test('a worker that dies after the answer was saved buys nothing again', async () => {
+  const prompt = newPrompt();
+  const gate = holdAt('submit.saved');
+  const { id } = await post(prompt);
+  expect(await gate.reached).toBe(id);
+  await claimExpires(kiln.database, id);
+  expect(await settled(kiln, id)).toMatchObject({ status: 'succeeded' });
+  gate.open(new Error('it was dead'));
+  expect(await bought(kiln.sandbox, 'openai', prompt)).toBe(1);
+  expect(await statesOf(kiln.database, id)).toEqual(['succeeded']);
+  await expectBooks(kiln, id, ['settle']);
+});
+
+test('an answer that never came is asked for once more, and charged once', async () => {
+  const prompt = newPrompt();
+  await kiln.sandbox.arm({ provider: 'openai', fault: 'drop-after', match: prompt });
+  const { id } = await post(prompt);
+  expect(await settled(kiln, id)).toMatchObject({ status: 'succeeded' });
+  expect(await bought(kiln.sandbox, 'openai', prompt)).toBe(2);
+  await expectBooks(kiln, id, ['settle']);
+});
+
+test('twice is enough: then the job fails, and nothing is charged', async () => {
+  const prompt = newPrompt();
+  await kiln.sandbox.arm({ provider: 'openai', fault: 'drop-after', match: prompt, times: 5 });
+  const { id } = await post(prompt);
+  expect(await settled(kiln, id)).toMatchObject({ status: 'failed', cost: { charged_micro_usd: 0 } });
+  expect(await bought(kiln.sandbox, 'openai', prompt)).toBe(2);
+  expect(await keptOf(id)).toEqual([]);
+  await expectBooks(kiln, id, ['release']);
+});
+
+test('canceled while the answer is on its way: what was bought is paid for, and its bytes go', async () => {
+  const prompt = newPrompt();
+  const gate = holdAt('submit.answered');
+  const { id } = await post(prompt);
+  await gate.reached;
+  expect((await kiln.call('POST', `/v1/jobs/${id}/cancel`)).status).toBe(200);
+  gate.open();
+  const done = await settled(kiln, id);
+  expect(done).toMatchObject({ status: 'canceled' });
+  expect(done.cost.charged_micro_usd).toBe(done.cost.held_micro_usd);
+  expect((await attemptsOf(kiln.database, id)).map(({ state }) => state)).toEqual(['succeeded']);
+  await expectBooks(kiln, id, ['settle']);
+});
+
+test('a content block is no failure of the route', async () => {
+  const prompt = newPrompt();
+  await kiln.sandbox.arm({ provider: 'openai', fault: 'policy-submit', match: prompt });
+  const { id } = await post(prompt);
+  expect(await settled(kiln, id)).toMatchObject({ status: 'failed', error: { code: 'content_policy' } });
+  await until('it is over', async () => (await jobRow(kiln.database, id)).chargedMicroUsd === 0n);
+  await expectBooks(kiln, id, ['release']);
+});
