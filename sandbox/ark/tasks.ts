@@ -12,8 +12,8 @@ export const LIFETIME_MS = 7 * 86_400_000;
 const CANCELLED_LIFETIME_MS = 86_400_000;
 /** A link to a result. */
 const LINK_SECONDS = 86_400;
-const QUEUE_MS = 5000;
-const REALISTIC_MS = { '480p': 60_000, '720p': 90_000, '1080p': 180_000, '4k': 300_000 } as const;
+const QUEUE_MS = 3000;
+const REALISTIC_MS = { '480p': 20_000, '720p': 30_000, '1080p': 45_000, '4k': 60_000 } as const;
 
 /** What is kept of a request: pictures are in the outputs. */
 export interface ArkRequest extends Omit<CreateTask, 'content'> {
