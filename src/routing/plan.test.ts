@@ -101,6 +101,13 @@ it('leaves out a disabled route', () => {
   ]);
 });
 
+it('says of a disabled route what it could never do, before its state', () => {
+  const seeded = { shape: { ...args.shape, input: { ...args.shape.input, seed: 7 } } };
+  expect(reasons({ ...seeded, model: with2({ disabled: 'endpoints not set' }) })).toEqual([
+    'veo-3.1/gemini: seed is not taken by the Gemini API',
+  ]);
+});
+
 describe('a forced route', () => {
   const forced = { forcedRoute: 'veo-3.1/gemini' };
   it('overrules wishes, cooldown and a refused credential', () => {

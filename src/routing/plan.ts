@@ -68,12 +68,14 @@ function stateProblem(route: Route, { states, forcedRoute }: PlanArgs): string |
 function problem(route: Route, args: PlanArgs): string | null {
   const wish = wishProblem(route, args);
   if (wish !== null) return wish;
-  if (route.disabled !== null) return `disabled: ${route.disabled}`;
-  if (isRetired(route, args.now)) return `retired on ${route.retiresOn}`;
   const adapter = args.adapters.get(route.provider);
   if (!adapter) return `no adapter for ${route.provider}`;
+  // What the route could never do comes before its state: opening it would not help this request, which is refused, not put off.
   const lacking = adapter.unsupported({ ...args.shape, model: route.model, settings: route.settings });
-  return lacking.length > 0 ? lacking.join('; ') : stateProblem(route, args);
+  if (lacking.length > 0) return lacking.join('; ');
+  if (route.disabled !== null) return `disabled: ${route.disabled}`;
+  if (isRetired(route, args.now)) return `retired on ${route.retiresOn}`;
+  return stateProblem(route, args);
 }
 
 const cooldownMs = (route: Route, { states, now }: PlanArgs): number =>
