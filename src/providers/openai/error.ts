@@ -78,11 +78,30 @@ export function toError(answer: HttpAnswer, effect: Effect, nowMs: number): Prov
     {
       upstreamStatus: answer.status,
       retryAfterMs: waitMs(answer.headers, nowMs),
-      ...(said.param ? { param: said.param } : {}),
+      ...fieldOf(said),
       raw: answer.text.slice(0, RAW_MAX_CHARS),
     },
   );
 }
+
+/** Fields of this wire by their names in a request; clients are told no other. */
+const FIELDS: Readonly<Record<string, string>> = {
+  prompt: 'prompt',
+  seconds: 'duration_seconds',
+  input_reference: 'image',
+  image: 'images',
+  'image[]': 'images',
+  mask: 'mask',
+  n: 'n',
+  quality: 'quality',
+  background: 'background',
+  output_format: 'output_format',
+};
+
+const fieldOf = ({ param }: Failure): { param?: string } => {
+  const field = FIELDS[param ?? ''];
+  return field === undefined ? {} : { param: field };
+};
 
 /** Headers that came inside of JSON: only what can be one. */
 function headersOf(record: Record<string, string> | null | undefined): Headers {
@@ -101,7 +120,7 @@ export function taskError(said: Failure | null | undefined, nowMs: number): Prov
   const kind = wordOf(failed) ?? byText ?? refusedInput;
   return new ProviderError(kind, kind === 'content_policy' ? 'rejected' : 'unknown', message, {
     retryAfterMs: waitMs(headersOf(failed.headers), nowMs),
-    ...(failed.param ? { param: failed.param } : {}),
+    ...fieldOf(failed),
     raw: JSON.stringify(failed).slice(0, RAW_MAX_CHARS),
   });
 }

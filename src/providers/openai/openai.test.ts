@@ -368,6 +368,11 @@ describe('errors', () => {
     expect(of(status, json)).toMatchObject({ kind, outcome });
   });
 
+  test('a wrong field is told by its name in the request, or not at all', () => {
+    expect(of(400, errors.invalid).detail.param).toBe('duration_seconds');
+    expect(of(400, { error: { message: 'no', param: 'svg.model' } }).detail.param).toBeUndefined();
+  });
+
   test('a 429 that waiting does not cure is the account', () => {
     expect(of(429, {}, { 'x-should-retry': 'false' })).toMatchObject({ kind: 'quota' });
     expect(of(429, {}, { 'x-should-retry': 'true' })).toMatchObject({ kind: 'rate_limited' });
