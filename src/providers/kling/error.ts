@@ -92,7 +92,7 @@ export function throwUnlessGood(answer: HttpAnswer, effect: Effect, nowMs: numbe
 const POLICY_TEXT =
   /risk.?control|content (risk|safety|security|polic)|sensitive|violat|prohibited|inappropriate|moderation|community (guideline|polic)|风控|敏感|违规/i;
 
-/** A run that failed. What Kling's content control stopped is not billed. */
+/** A run that failed. Whether a failed run is billed is not documented; one that content control stopped made nothing. */
 export function runError(message: string | null | undefined): ProviderError {
   const text = message?.trim() || 'the task failed without a reason';
   return POLICY_TEXT.test(text)
