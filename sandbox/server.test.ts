@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { PROVIDERS } from './faults.js';
 import { type Sandbox, startSandbox } from './server.js';
 import { call } from './test-client.js';
 
@@ -22,7 +23,7 @@ describe('admin', () => {
 
   it('lists what it emulates and every switch', async () => {
     const { body } = await call<{ emulates: object; switches: { faults: object } }>(sandbox.url);
-    expect(Object.keys(body.emulates)).toEqual(['vertex', 'gemini', 'comfyui', 'acestep']);
+    expect(Object.keys(body.emulates).toSorted()).toEqual([...PROVIDERS].toSorted());
     expect(Object.keys(body.switches.faults)).toContain('truncate');
     expect((await call(`${sandbox.url}/_sandbox/health`)).body).toMatchObject({ status: 'ok' });
   });
@@ -39,7 +40,7 @@ describe('admin', () => {
 
   it.each([
     [{ fault: 'polcy' }, /fault must be one of/],
-    [{ fault: '429', provider: 'kling' }, /provider must be one of/],
+    [{ fault: '429', provider: 'nobody' }, /provider must be one of/],
     [{ fault: '429', times: 0 }, /times must be/],
     [{ fault: 'latency' }, /needs a value \(ms\)/],
     [{ fault: '429', often: 2 }, /unknown field often/],
@@ -65,7 +66,7 @@ describe('admin', () => {
         { outcome: 'accepted', taskId: expect.stringContaining('operations/') as string, body: VEO },
       ],
     });
-    expect((await call(`${sandbox.url}/_sandbox/requests?provider=kling`)).status).toBe(400);
+    expect((await call(`${sandbox.url}/_sandbox/requests?provider=nobody`)).status).toBe(400);
   });
 
   it('changes its speed', async () => {

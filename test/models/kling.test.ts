@@ -86,10 +86,17 @@ describe('what it costs', () => {
     [{ generate_audio: false }, 84_000],
     [{ resolution: '1080p' }, 168_000],
     [{ resolution: '1080p', generate_audio: false }, 112_000],
-  ])('%j: the client pays twice the list price, which Kling itself says', async (input, microUsdPerSecond) => {
-    const done = await run(job('a kite', input, 'current'));
-    expect(done).toMatchObject({ status: 'succeeded', cost: { charged_micro_usd: 2 * 3 * microUsdPerSecond } });
-    expect(Number((await costOf(done))?.cost)).toBe(3 * microUsdPerSecond);
+    [{ resolution: '4k' }, 420_000],
+    [{ resolution: '4k', generate_audio: false }, 420_000],
+  ])('%j: the client pays twice the list price', async (input, microUsdPerSecond) => {
+    const { body } = await kiln.call('POST', '/v1/jobs/quote', job('a kite', input));
+    expect(body).toMatchObject({ price_micro_usd: 2 * 3 * microUsdPerSecond, route: { provider: 'kling' } });
+  });
+
+  test('the dollars that the current API names are kept as our cost', async () => {
+    const done = await run(job('a kite', { generate_audio: false }, 'current'));
+    expect(done).toMatchObject({ status: 'succeeded', cost: { charged_micro_usd: 504_000 } });
+    expect(Number((await costOf(done))?.cost)).toBe(252_000);
   });
 
   test('units of a package, as the legacy API counts, are no dollars', async () => {
