@@ -92,6 +92,15 @@ describe('kling submit', () => {
     expect(taskId).toMatchObject({ path: '/v1/videos/image2video' });
   });
 
+  test.each([
+    ['720p', 'std'],
+    ['1080p', 'pro'],
+    ['4k', '4k'],
+  ])('legacy: %s is mode %s', async (resolution, mode) => {
+    const input = { prompt: 'x', resolution };
+    expect((await submitted(task('legacy', { input }), { json: legacy.created })).call?.body).toMatchObject({ mode });
+  });
+
   test('legacy: whole movements, and shots', async () => {
     const moving = { prompt: 'x', camera: { move: 'down_back' } };
     const { call } = await submitted(task('legacy', { input: moving, options: { multi_shot: true } }), {
