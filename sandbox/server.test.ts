@@ -40,7 +40,7 @@ describe('admin', () => {
 
   it.each([
     [{ fault: 'polcy' }, /fault must be one of/],
-    [{ fault: '429', provider: 'kling' }, /provider must be one of/],
+    [{ fault: '429', provider: 'nobody' }, /provider must be one of/],
     [{ fault: '429', times: 0 }, /times must be/],
     [{ fault: 'latency' }, /needs a value \(ms\)/],
     [{ fault: '429', often: 2 }, /unknown field often/],
@@ -66,7 +66,7 @@ describe('admin', () => {
         { outcome: 'accepted', taskId: expect.stringContaining('operations/') as string, body: VEO },
       ],
     });
-    expect((await call(`${sandbox.url}/_sandbox/requests?provider=kling`)).status).toBe(400);
+    expect((await call(`${sandbox.url}/_sandbox/requests?provider=nobody`)).status).toBe(400);
   });
 
   it('changes its speed', async () => {

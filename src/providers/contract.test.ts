@@ -9,7 +9,7 @@ import { subjects as google } from './google/test-subjects.js';
 import { subjects as openai } from './openai/test-subjects.js';
 import { adapterFor, adapters } from './registry.js';
 
-const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep, ...ark, ...openai };
+const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep, ...ark, ...openai, ...kling };
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-goog-api-key'];
 const CALLBACK_URL = 'https://kiln.example.com/callbacks/provider/secret-token';
