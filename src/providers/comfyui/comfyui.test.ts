@@ -303,13 +303,25 @@ describe('conversions', () => {
     [{ to: '1.a', values: { high: 'V0' } }, 'low', { problem: 'f "low" is not one of high' }],
     [{ to: '1.a', modulo: 10 }, 42, { value: 2, warning: 'f 42 became 2' }],
     [{ to: '1.a', modulo: 10 }, 'x', { problem: 'f must be a number' }],
+    [{ to: '1.a', values: { yes: 'on', no: null } }, 'no', { value: null }],
+    [
+      { to: '1.a', frames: { fps: 'fps', step: 8, plus: 1 } },
+      4,
+      { value: 201, warning: 'f 4 became 201 frames at 50 fps (4.02 s)' },
+    ],
+    [{ to: '1.a', frames: { fps: 'rate', step: 8, plus: 1 } }, 4, { problem: 'rate must be a number' }],
+    [
+      { to: '1.a', frames: { fps: 30, step: 36, plus: 1, as: 'seconds' as const } },
+      5,
+      { value: 4.8, warning: 'f 5 became 145 frames at 30 fps (4.83 s)' },
+    ],
     [{ to: '1.a' }, ['x'], { problem: "f can't be given to this workflow as a list or object" }],
   ])('%j of %j', (target, value, expected) => {
-    expect(convert('f', value, target)).toEqual(expected);
+    expect(convert('f', value, target, { fps: 50 })).toEqual(expected);
   });
 
   test('sizes', () => {
-    const rule = { width: ['1.w'], height: ['1.h'], free: { min: 64, max: 2048, step: 16 } };
+    const rule = { width: [{ to: '1.w' }], height: [{ to: '1.h' }], free: { min: 64, max: 2048, step: 16 } };
     expect(sizeOf({ size: '1000x700' }, rule, null)).toEqual({
       size: { width: 1008, height: 704 },
       warnings: ['size 1000x700 became 1008x704 (multiples of 16)'],
