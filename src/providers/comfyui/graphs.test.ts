@@ -3,7 +3,7 @@ import { reference, TOKEN } from '../../../test/support/provider-wire.js';
 import type { JsonObject } from '../../common/json.js';
 import type { MediaTask, ReferenceRole } from '../contract.js';
 import type { Graph } from './mapping.js';
-import type { Settings } from './options.js';
+import { type Settings, settingsOf } from './options.js';
 import { chooseWorkflow, fieldBehind, fillGraph, problemsOf } from './request.js';
 import { loadWorkflow, resolveSettings } from './workflow-loader.js';
 
@@ -118,6 +118,19 @@ describe('chains', () => {
     const [flow] = settings.workflows;
     expect(flow && fieldBehind(flow, 'loras-1', 'strength_model')).toBe('loras');
   });
+});
+
+test('settings of a job that was accepted before there were chains still work', () => {
+  const [variant, base] = structuredClone(shipped('wan-2.2').workflows);
+  const old = [variant, base].map((flow) => ({
+    ...flow,
+    chains: undefined,
+    cut: undefined,
+    size: { ...flow?.size, width: ['7.width'], height: ['7.height'] },
+  }));
+  const settings = settingsOf(JSON.parse(JSON.stringify({ workflows: old })) as JsonObject);
+  const made = fill(settings, { prompt: 'a kite', aspect_ratio: '9:16' });
+  expect(inputsOf(made, '7')).toMatchObject({ width: 704, height: 1280, length: 121 });
 });
 
 describe('ltx-2', () => {
