@@ -87,6 +87,31 @@ describe('ACE-Step', () => {
     expect((await call(`${base}/release_task`, { method: 'POST', headers: AUTH, body: multipart })).status).toBe(200);
   });
 
+  it('takes parts out of a recording, each as long as it and unlike the others', async () => {
+    const { songs } = await finish({ audio_duration: 17, audio_format: 'wav' });
+    const recording = await download(`${base}${songs[0]?.file}`, AUTH);
+    const extract = async (track: string): Promise<Buffer> => {
+      const form = new FormData();
+      for (const [name, value] of Object.entries({ task_type: 'extract', batch_size: '1', seed: '3' }))
+        form.append(name, value);
+      form.append('use_random_seed', 'false');
+      form.append('track_name', track);
+      form.append('src_audio', new Blob([new Uint8Array(recording)]), 'a.wav');
+      const { status, body } = await call<Wrapped<{ task_id: string }>>(`${base}/release_task`, {
+        method: 'POST',
+        headers: AUTH,
+        body: form,
+      });
+      expect({ status, detail: body.detail }).toEqual({ status: 200, detail: undefined });
+      const { task_id: id } = body.data;
+      const row = await until(async () => (await query(id)).body.data.find((one) => one.status !== 0));
+      return download(`${base}${(JSON.parse(row.result) as Song[])[0]?.file}`, AUTH);
+    };
+    const [drums, bass] = [await extract('drums'), await extract('bass')];
+    expect(probe(drums, 'mp3').seconds).toBeCloseTo(17, 0);
+    expect(drums.equals(bass)).toBe(false);
+  });
+
   it('reads an unknown task as one that waits', async () => {
     const { body } = await query('never-heard-of');
     expect(body).toMatchObject({
@@ -124,6 +149,7 @@ describe('ACE-Step', () => {
     ['an unknown format', { audio_format: 'ogg' }, /mp3, wav, flac/],
     ['an unknown task', { task_type: 'remix' }, /task_type/],
     ['a cover of nothing', { task_type: 'cover' }, /src_audio/],
+    ['an extraction of nothing named', { task_type: 'extract', src_audio_path: '/a.mp3' }, /track_name/],
     ['no prompt', { prompt: '' }, /required/],
     ['a seed that is none', { seed: 'abc' }, /seed/],
     ['an unknown marker', { prompt: '[[sandbox:nope]]' }, /unknown sandbox marker/],

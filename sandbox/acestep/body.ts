@@ -5,8 +5,8 @@ export interface ReadBody {
   fields: Record<string, unknown>;
   /** Form values are all text. */
   isForm: boolean;
-  /** Names of the uploaded files. */
-  files: string[];
+  /** The uploaded files, by field. */
+  files: ReadonlyMap<string, Buffer>;
 }
 
 const FILE_FIELDS = ['ref_audio', 'reference_audio', 'ctx_audio', 'src_audio'];
@@ -17,10 +17,10 @@ export async function readFields(request: FastifyRequest): Promise<ReadBody> {
     const isForm = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
     if (typeof request.body !== 'object' || request.body === null || Array.isArray(request.body))
       throw new FastApiError(400, 'JSON payload must be an object');
-    return { fields: request.body as Record<string, unknown>, isForm, files: [] };
+    return { fields: request.body as Record<string, unknown>, isForm, files: new Map() };
   }
   const fields: Record<string, unknown> = {};
-  const files: string[] = [];
+  const files = new Map<string, Buffer>();
   for await (const part of request.parts()) {
     if (part.type === 'field') {
       fields[part.fieldname] = part.value;
@@ -29,7 +29,7 @@ export async function readFields(request: FastifyRequest): Promise<ReadBody> {
     if (!FILE_FIELDS.includes(part.fieldname)) throw new FastApiError(400, `Unknown field: ${part.fieldname}`);
     const bytes = await part.toBuffer();
     if (bytes.length === 0) throw new FastApiError(400, `${part.fieldname}: the file is empty`);
-    files.push(part.fieldname);
+    files.set(part.fieldname, bytes);
   }
   return { fields, isForm: true, files };
 }

@@ -82,10 +82,17 @@ async function release(context: SandboxContext, server: AceStepServer, request: 
   }
   try {
     if (markers.problem !== null) throw new FastApiError(400, markers.problem);
-    const hasSource = files.includes('ctx_audio') || files.includes('src_audio');
-    const valid = validateMusic(fields, isForm, hasSource, () => server.randomSeed());
+    const source = files.get('ctx_audio') ?? files.get('src_audio');
+    const valid = validateMusic(fields, isForm, source !== undefined, () => server.randomSeed());
     if (server.isFull) throw new FastApiError(429, 'Server busy: queue is full');
-    const clean = { ...valid, prompt: readPrompt(valid.prompt).text, lyrics: readPrompt(valid.lyrics).text };
+    // What is made of a recording is as long as it.
+    const length = source && valid.task !== 'text2music' ? await context.studio.secondsOf(source) : null;
+    const clean = {
+      ...valid,
+      seconds: length ?? valid.seconds,
+      prompt: readPrompt(valid.prompt).text,
+      lyrics: readPrompt(valid.lyrics).text,
+    };
     const task = server.accept(clean, text, context.faults.bind('acestep', text, markers.faults));
     const after = context.faults.onSubmit('acestep', 'accept', text, markers.faults);
     record('accepted', after?.name ?? null, task.id);

@@ -62,9 +62,10 @@ export class AceStepServer {
       startAtMs,
       endAtMs: isEndless ? null : startAtMs + workMs,
       diedAtMs: null,
+      // Two parts of one recording never sound alike.
       files: request.seeds.map((seed) => ({
         name: `/tmp/acestep/api_audio/${randomUUID()}.${request.format}`,
-        piece: { seconds: request.seconds, bpm: request.bpm, seed, format: request.format },
+        piece: { seconds: request.seconds, bpm: request.bpm, seed: seed + request.part, format: request.format },
       })),
     };
     // An endless task does not block the others: a test that asks for one wants just that.

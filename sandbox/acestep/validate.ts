@@ -11,6 +11,7 @@ export class FastApiError extends Error {
 }
 
 export interface MusicRequest {
+  task: string;
   prompt: string;
   lyrics: string;
   format: AudioFormat;
@@ -21,6 +22,8 @@ export interface MusicRequest {
   batchSize: number;
   useRandomSeed: boolean;
   seeds: number[];
+  /** Which part of a recording, from 1; 0 of a whole piece. */
+  part: number;
   model: string;
 }
 
@@ -134,6 +137,21 @@ function canonicalName(given: string): string | undefined {
 
 const TASKS = ['text2music', 'cover', 'repaint', 'lego', 'extract', 'complete'];
 const NEEDS_SOURCE = ['cover', 'repaint', 'lego', 'extract', 'complete'];
+/** Parts that `extract` and `lego` know: acestep/constants.py. */
+const TRACKS = [
+  'woodwinds',
+  'brass',
+  'fx',
+  'synth',
+  'strings',
+  'percussion',
+  'keyboard',
+  'guitar',
+  'bass',
+  'drums',
+  'backing_vocals',
+  'vocals',
+];
 const DEFAULT_BATCH_SIZE = 2;
 const MAX_BATCH_SIZE = 8;
 const DEFAULT_SECONDS = 60;
@@ -165,6 +183,7 @@ export function validateMusic(
     throw new FastApiError(400, 'prompt, lyrics or sample_query is required');
   if (NEEDS_SOURCE.includes(task) && !hasSourceFile && text('src_audio_path') === '')
     throw new FastApiError(400, `task_type ${task} requires src_audio`);
+  if (task === 'extract' || task === 'lego') oneOf('track_name', text('track_name'), TRACKS);
   const format = text('audio_format', 'mp3');
   oneOf('audio_format', format, AUDIO_FORMATS);
   oneOf('infer_method', text('infer_method', 'ode'), ['ode', 'sde']);
@@ -177,6 +196,7 @@ export function validateMusic(
   const batchSize = number('batch_size', 1, MAX_BATCH_SIZE, DEFAULT_BATCH_SIZE);
   const useRandomSeed = values['use_random_seed'] !== false;
   return {
+    task,
     prompt,
     lyrics,
     format: format as AudioFormat,
@@ -187,6 +207,7 @@ export function validateMusic(
     batchSize,
     useRandomSeed,
     seeds: seedsOf(values['seed'], useRandomSeed, batchSize, randomSeed),
+    part: TRACKS.indexOf(text('track_name')) + 1,
     // An unknown model name silently uses the primary model.
     model: DEFAULT_MODEL,
   };

@@ -1,35 +1,21 @@
 import { createHash } from 'node:crypto';
 import { type Clip, type Picture, pictureSize } from '../render/recipes.js';
+import { evaluateSound } from './evaluate-sound.js';
+import { evaluateVideo } from './evaluate-video.js';
 import type { Graph, GraphNode } from './graph.js';
 import { isLink } from './graph.js';
-
-/** What a node puts out, as far as the emulator needs it to know what to draw. Nothing is rendered here. */
-export type Value =
-  | { kind: 'opaque' }
-  | { kind: 'model'; file: string }
-  | { kind: 'text'; text: string }
-  | {
-      kind: 'latent';
-      width: number;
-      height: number;
-      frames: number;
-      batch: number;
-      base: Picture | null;
-      sampled: Sampled | null;
-    }
-  | { kind: 'images'; stills: Picture[]; frames: number; seed: number }
-  | { kind: 'video'; clip: Clip };
-
-interface Sampled {
-  prompt: string;
-  seed: number;
-  model: string;
-}
-
-/** What an output node wants written. */
-export type Deliverable =
-  | { kind: 'image'; prefix: string; temporary: boolean; picture: Picture }
-  | { kind: 'video'; prefix: string; clip: Clip };
+import {
+  type Deliverable,
+  floorTo,
+  type Latent,
+  latentOf,
+  numberOf,
+  OPAQUE,
+  type Reader,
+  textOf,
+  USUAL_BPM,
+  type Value,
+} from './values.js';
 
 /** Size of an uploaded picture, and where it lies. */
 export type LoadPicture = (annotatedName: string) => Promise<Picture>;
@@ -40,7 +26,7 @@ const WAN22_STEP = 16;
 const WAN_FRAMES_PER_LATENT = 4;
 
 /** Runs the graph symbolically, node by node in the order asked for. */
-export class Evaluation {
+export class Evaluation implements Reader {
   private readonly values = new Map<string, Value[]>();
   readonly deliverables = new Map<string, Deliverable[]>();
 
@@ -48,7 +34,7 @@ export class Evaluation {
     private readonly graph: Graph,
     private readonly loadPicture: LoadPicture,
     /** The prompt text without sandbox markers. */
-    private readonly clean: (text: string) => string,
+    readonly clean: (text: string) => string,
   ) {}
 
   /** Nodes the outputs need, inputs before the nodes that use them. */
@@ -74,12 +60,12 @@ export class Evaluation {
       case 'UNETLoader':
         return [{ kind: 'model', file: textOf(inputs['unet_name']) }];
       case 'CheckpointLoaderSimple':
-        return [{ kind: 'model', file: textOf(inputs['ckpt_name']) }, { kind: 'opaque' }, { kind: 'opaque' }];
+        return [{ kind: 'model', file: textOf(inputs['ckpt_name']) }, OPAQUE, OPAQUE];
       case 'LoraLoaderModelOnly':
       case 'ModelSamplingSD3':
         return [this.linked(inputs['model'])];
       case 'LoraLoader':
-        return [this.linked(inputs['model']), { kind: 'opaque' }];
+        return [this.linked(inputs['model']), OPAQUE];
       case 'CLIPTextEncode':
         return [{ kind: 'text', text: textOf(inputs['text']) }];
       case 'FluxGuidance':
@@ -87,7 +73,7 @@ export class Evaluation {
       case 'EmptyLatentImage':
       case 'EmptySD3LatentImage':
         return [
-          latent(
+          latentOf(
             floorTo(inputs['width'], LATENT_STEP),
             floorTo(inputs['height'], LATENT_STEP),
             1,
@@ -99,7 +85,7 @@ export class Evaluation {
         const frames = WAN_FRAMES_PER_LATENT * Math.floor((numberOf(inputs['length']) - 1) / WAN_FRAMES_PER_LATENT) + 1;
         const base = inputs['start_image'] === undefined ? null : this.images(inputs['start_image'])[0];
         return [
-          latent(
+          latentOf(
             floorTo(inputs['width'], WAN22_STEP),
             floorTo(inputs['height'], WAN22_STEP),
             frames,
@@ -112,13 +98,21 @@ export class Evaluation {
         const stills = this.images(inputs['pixels']);
         const first = stills[0] ?? { kind: 'colour', width: LATENT_STEP, height: LATENT_STEP, rgb: 0 };
         const { width, height } = pictureSize(first);
-        return [latent(floorTo(width, LATENT_STEP), floorTo(height, LATENT_STEP), 1, stills.length, first)];
+        return [latentOf(floorTo(width, LATENT_STEP), floorTo(height, LATENT_STEP), 1, stills.length, first)];
       }
       case 'KSampler': {
         const input = this.linked(inputs['latent_image']);
         const positive = this.linked(inputs['positive']);
         const model = this.linked(inputs['model']);
-        if (input.kind !== 'latent') return [{ kind: 'opaque' }];
+        if (input.kind === 'sound')
+          return [
+            {
+              ...input,
+              seed: numberOf(inputs['seed']),
+              bpm: positive.kind === 'text' ? (positive.bpm ?? USUAL_BPM) : USUAL_BPM,
+            },
+          ];
+        if (input.kind !== 'latent') return [OPAQUE];
         const prompt = this.clean(positive.kind === 'text' ? positive.text : '');
         return [
           {
@@ -133,7 +127,7 @@ export class Evaluation {
       case 'LoadImage':
         return [
           { kind: 'images', stills: [await this.loadPicture(textOf(inputs['image']))], frames: 1, seed: 0 },
-          { kind: 'opaque' },
+          OPAQUE,
         ];
       case 'EmptyImage': {
         const picture: Picture = {
@@ -148,15 +142,14 @@ export class Evaluation {
       case 'ImageScale':
         return [
           this.mapImages(inputs['image'], (of) =>
-            scaled(of, numberOf(inputs['width']), numberOf(inputs['height']), inputs['crop'] === 'center'),
+            scaled(of, this.number(inputs['width']), this.number(inputs['height']), inputs['crop'] === 'center'),
           ),
         ];
       case 'ImageInvert':
         return [this.mapImages(inputs['image'], (of) => ({ kind: 'inverted', of }))];
       case 'ImageBatch': {
         const [first, second] = [this.linked(inputs['image1']), this.linked(inputs['image2'])];
-        if (first.kind !== 'images' || second.kind !== 'images' || first.stills[0] === undefined)
-          return [{ kind: 'opaque' }];
+        if (first.kind !== 'images' || second.kind !== 'images' || first.stills[0] === undefined) return [OPAQUE];
         const { width, height } = pictureSize(first.stills[0]);
         const stills = [...everyStill(first), ...everyStill(second).map((still) => scaled(still, width, height, true))];
         return [{ kind: 'images', stills, frames: stills.length, seed: first.seed }];
@@ -181,18 +174,31 @@ export class Evaluation {
         this.deliverables.set(id, video.kind === 'video' ? [{ kind: 'video', prefix, clip: video.clip }] : []);
         return [];
       }
+      case 'SaveAudioMP3': {
+        const sound = this.linked(inputs['audio']);
+        const prefix = this.clean(textOf(inputs['filename_prefix']));
+        const { seconds, bpm, seed } = sound.kind === 'sound' ? sound : { seconds: 0, bpm: USUAL_BPM, seed: 0 };
+        const made = { kind: 'audio' as const, prefix, piece: { seconds, bpm, seed, format: 'mp3' as const } };
+        this.deliverables.set(id, sound.kind === 'sound' ? [made] : []);
+        return [];
+      }
       default:
-        return [{ kind: 'opaque' }];
+        return evaluateVideo(node.class_type, inputs, this) ?? evaluateSound(node.class_type, inputs, this) ?? [OPAQUE];
     }
   }
 
-  private linked(input: unknown): Value {
-    return (isLink(input) ? this.values.get(input[0])?.[input[1]] : undefined) ?? { kind: 'opaque' };
+  linked(input: unknown): Value {
+    return (isLink(input) ? this.values.get(input[0])?.[input[1]] : undefined) ?? OPAQUE;
   }
 
-  private images(input: unknown): Picture[] {
+  images(input: unknown): Picture[] {
     const value = this.linked(input);
     return value.kind === 'images' ? value.stills : [];
+  }
+
+  number(input: unknown): number {
+    const value = this.linked(input);
+    return value.kind === 'number' ? value.value : numberOf(input);
   }
 
   private mapImages(input: unknown, change: (picture: Picture) => Picture): Value {
@@ -203,7 +209,7 @@ export class Evaluation {
   private createVideo(inputs: Record<string, unknown>): Value {
     const images = this.linked(inputs['images']);
     const first = images.kind === 'images' ? images.stills[0] : undefined;
-    if (images.kind !== 'images' || first === undefined) return { kind: 'opaque' };
+    if (images.kind !== 'images' || first === undefined) return OPAQUE;
     const { width, height } = pictureSize(first);
     const clip: Clip = {
       // H.264 in 4:2:0 has no odd sides.
@@ -214,19 +220,18 @@ export class Evaluation {
       seed: images.seed,
       first,
       last: images.stills.length > 1 ? (images.stills.at(-1) ?? null) : null,
-      sound: false,
+      sound: this.linked(inputs['audio']).kind === 'sound',
     };
     return { kind: 'video', clip };
   }
 }
 
-function latent(width: number, height: number, frames: number, batch: number, base: Picture | null): Value {
-  return { kind: 'latent', width, height, frames, batch, base, sampled: null };
+function decode(value: Value): Value {
+  if (value.kind !== 'latent') return OPAQUE;
+  return decodeLatent(value);
 }
 
-function decode(value: Value): Value {
-  if (value.kind !== 'latent') return { kind: 'opaque' };
-  const { width, height, frames, batch, base, sampled } = value;
+function decodeLatent({ width, height, frames, batch, base, last, sampled }: Latent): Value {
   if (sampled === null) {
     const still: Picture =
       base === null ? { kind: 'colour', width, height, rgb: 0x808080 } : scaled(base, width, height, true);
@@ -242,7 +247,8 @@ function decode(value: Value): Value {
     seed: seed + index,
     over: base === null ? [] : [base],
   }));
-  return { kind: 'images', stills, frames: frames > 1 ? frames : batch, seed };
+  const end = last === null ? [] : [scaled(last, width, height, true)];
+  return { kind: 'images', stills: [...stills, ...end], frames: frames > 1 ? frames : batch, seed };
 }
 
 function everyStill(images: Extract<Value, { kind: 'images' }>): Picture[] {
@@ -262,18 +268,6 @@ function scaled(of: Picture, width: number, height: number, crop: boolean): Pict
     height: height === 0 ? Math.max(1, Math.round((size.height * width) / size.width)) : height,
     fit: crop ? 'cover' : 'fill',
   };
-}
-
-function numberOf(value: unknown): number {
-  return typeof value === 'number' ? value : 0;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function floorTo(value: unknown, step: number): number {
-  return Math.max(step, Math.floor(numberOf(value) / step) * step);
 }
 
 /** Identity of a graph for ComfyUI's output cache: classes and inputs, without titles. */

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import type { TaskFaults } from '../faults.js';
 import type { Picture } from '../render/recipes.js';
 import type { Studio } from '../render/studio.js';
-import type { Deliverable } from './evaluate.js';
+import type { Deliverable } from './values.js';
 
 export type Folder = 'input' | 'output' | 'temp';
 export const FOLDERS: readonly Folder[] = ['input', 'output', 'temp'];
@@ -22,6 +22,7 @@ export interface StoredFile {
   faults: TaskFaults;
 }
 
+const EXTENSIONS: Readonly<Record<Deliverable['kind'], string>> = { image: 'png', video: 'mp4', audio: 'mp3' };
 const MAX_FILES = 20_000;
 
 /** The input, output and temp folders of one server. They outlive its restarts. */
@@ -85,7 +86,7 @@ export class ComfyFiles {
     const counterKey = `${type}/${prefix}`;
     const counter = (this.counters.get(counterKey) ?? 0) + 1;
     this.counters.set(counterKey, counter);
-    const extension = deliverable.kind === 'image' ? 'png' : 'mp4';
+    const extension = EXTENSIONS[deliverable.kind];
     const ref: FileRef = {
       filename: `${prefix.slice(cut + 1)}_${String(counter).padStart(5, '0')}_.${extension}`,
       subfolder,
@@ -99,7 +100,14 @@ export class ComfyFiles {
   async open(file: StoredFile): Promise<string> {
     if (file.content.kind === 'uploaded') return file.content.path;
     const { deliverable } = file.content;
-    return deliverable.kind === 'image' ? this.studio.picture(deliverable.picture) : this.studio.clip(deliverable.clip);
+    switch (deliverable.kind) {
+      case 'image':
+        return this.studio.picture(deliverable.picture);
+      case 'video':
+        return this.studio.clip(deliverable.clip);
+      case 'audio':
+        return this.studio.piece(deliverable.piece);
+    }
   }
 
   async picture(annotatedName: string): Promise<Picture> {

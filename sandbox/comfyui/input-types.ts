@@ -38,3 +38,4 @@ export const float = (min: number, max: number, standard: number, step = 0.01): 
   step,
 });
 export const text = (standard = '', multiline = false): InputSpec => ({ type: 'STRING', standard, multiline });
+export const flag = (standard: boolean): InputSpec => ({ type: 'BOOLEAN', standard });

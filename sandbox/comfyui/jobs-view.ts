@@ -48,7 +48,9 @@ function finishedJob(entry: HistoryEntry): JobView {
   const interrupted = messageOf('execution_interrupted');
   const end = messageOf('execution_success') ?? error ?? interrupted;
   const files = Object.entries(entry.outputs).flatMap(([nodeId, output]) =>
-    output.images.map((image) => ({ ...image, nodeId, mediaType: 'images' })),
+    'audio' in output
+      ? output.audio.map((file) => ({ ...file, nodeId, mediaType: 'audio' }))
+      : output.images.map((file) => ({ ...file, nodeId, mediaType: 'images' })),
   );
   const failedStatus = interrupted === null ? 'failed' : 'cancelled';
   return withoutNulls({

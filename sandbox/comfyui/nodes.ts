@@ -1,58 +1,9 @@
 import { combo, float, int, link, type NodeSpec, text } from './input-types.js';
+import { MODEL_FILES } from './model-files.js';
+import { AUDIO_NODES } from './nodes-audio.js';
+import { VIDEO_NODES } from './nodes-video.js';
+import { batch, MAX_RESOLUTION, SAMPLERS, seed, side } from './ranges.js';
 
-/** Files that lie in this emulator's model folders. */
-export const MODEL_FILES = {
-  diffusion_models: [
-    'flux1-dev.safetensors',
-    'flux1-schnell.safetensors',
-    'wan2.2_ti2v_5B_fp16.safetensors',
-    'wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors',
-    'wan2.2_t2v_low_noise_14B_fp8_scaled.safetensors',
-  ],
-  text_encoders: [
-    'clip_l.safetensors',
-    't5xxl_fp16.safetensors',
-    't5xxl_fp8_e4m3fn.safetensors',
-    't5xxl_fp8_e4m3fn_scaled.safetensors',
-    'umt5_xxl_fp8_e4m3fn_scaled.safetensors',
-  ],
-  vae: ['ae.safetensors', 'wan2.2_vae.safetensors', 'wan_2.1_vae.safetensors'],
-  checkpoints: ['flux1-dev-fp8.safetensors', 'flux1-schnell-fp8.safetensors'],
-  loras: ['sandbox-style.safetensors', 'flux-realism.safetensors'],
-} as const;
-
-const SAMPLERS = [
-  'euler',
-  'euler_cfg_pp',
-  'euler_ancestral',
-  'euler_ancestral_cfg_pp',
-  'heun',
-  'heunpp2',
-  'dpm_2',
-  'dpm_2_ancestral',
-  'lms',
-  'dpm_fast',
-  'dpm_adaptive',
-  'dpmpp_2s_ancestral',
-  'dpmpp_sde',
-  'dpmpp_sde_gpu',
-  'dpmpp_2m',
-  'dpmpp_2m_sde',
-  'dpmpp_2m_sde_gpu',
-  'dpmpp_3m_sde',
-  'dpmpp_3m_sde_gpu',
-  'ddpm',
-  'lcm',
-  'ipndm',
-  'ipndm_v',
-  'deis',
-  'res_multistep',
-  'gradient_estimation',
-  'er_sde',
-  'ddim',
-  'uni_pc',
-  'uni_pc_bh2',
-];
 const SCHEDULERS = [
   'simple',
   'sgm_uniform',
@@ -103,15 +54,8 @@ const CLIP_TYPES = [
 const WEIGHT_DTYPES = ['default', 'fp8_e4m3fn', 'fp8_e4m3fn_fast', 'fp8_e5m2'];
 const DEVICES = ['default', 'cpu'];
 
-const MAX_RESOLUTION = 16_384;
-/** ComfyUI allows seeds up to 2^64-1; as a double that is 2^64. */
-const MAX_SEED = 2 ** 64;
-const side = (least: number, standard: number, step: number) => int(least, MAX_RESOLUTION, standard, step);
-const batch = int(1, 4_096, 1);
-const seed = int(0, MAX_SEED, 0);
-
 /**
- * Node classes of ComfyUI's core with their inputs, ranges and outputs. Required and optional inputs and their names follow the
+ * Node classes of ComfyUI's core, and of the packs that the workflows need, with their inputs, ranges and outputs. Required and optional inputs and their names follow the
  * node sources of 0.3.64 and later.
  */
 export const NODES: Readonly<Record<string, NodeSpec>> = {
@@ -279,4 +223,6 @@ export const NODES: Readonly<Record<string, NodeSpec>> = {
     isOutput: true,
     category: 'image/video',
   },
+  ...VIDEO_NODES,
+  ...AUDIO_NODES,
 };

@@ -5,7 +5,7 @@ import { answerFault } from './fault-answers.js';
 import { type FileRef, type Folder, FOLDERS } from './files.js';
 import type { ComfyInstance } from './instance.js';
 import { historyView, isJobStatus, jobDetail, listJobs, queueTuple } from './jobs-view.js';
-import { MODEL_FILES } from './nodes.js';
+import { MODEL_FILES } from './model-files.js';
 import { allObjectInfo, objectInfo } from './object-info.js';
 import { submitPrompt } from './submit.js';
 
@@ -196,6 +196,7 @@ const CONTENT_TYPES: Record<string, string> = {
   jpeg: 'image/jpeg',
   webp: 'image/webp',
   mp4: 'video/mp4',
+  mp3: 'audio/mpeg',
 };
 
 async function view(

@@ -3,14 +3,16 @@ import type { SandboxContext } from '../context.js';
 import { readPrompt } from '../faults.js';
 import { Evaluation, graphFingerprint } from './evaluate.js';
 import type { ComfyFiles, FileRef } from './files.js';
-import type { Graph } from './graph.js';
+import { type Graph, type GraphNode, isLink } from './graph.js';
 import type { ComfyEvent, HistoryEntry, LastRun, NodeOutput, QueueItem } from './types.js';
 
 const MAX_PROGRESS_STEPS = 20;
 const QUICK_MS = 50;
 /** Realistic time of a sampler by what the model file's name says. */
 const SAMPLER_MS: readonly [RegExp, number][] = [
+  [/framepack/i, 60_000],
   [/wan|hunyuan|ltx/i, 25_000],
+  [/ace_step/i, 5_000],
   [/schnell/i, 3_000],
   [/flux/i, 8_000],
 ];
@@ -79,7 +81,7 @@ export class Run {
       (text) => readPrompt(text).text,
     );
     const order = evaluation.order(item.outputs);
-    const heavy = order.find((id) => item.graph[id]?.class_type === 'KSampler') ?? order[0];
+    const heavy = order.find((id) => isSampler(item.graph[id])) ?? order[0];
     for (const id of order) {
       this.current = id;
       this.hooks.onNode(id);
@@ -99,9 +101,12 @@ export class Run {
     }
   }
 
-  private deliver(id: string, images: FileRef[]): void {
-    const isVideo = this.item.graph[id]?.class_type === 'SaveVideo';
-    const output: NodeOutput = { images, ...(isVideo ? { animated: [true] } : {}) };
+  private deliver(id: string, files: FileRef[]): void {
+    const className = this.item.graph[id]?.class_type;
+    const output: NodeOutput =
+      className === 'SaveAudioMP3'
+        ? { audio: files }
+        : { images: files, ...(className === 'SaveVideo' ? { animated: [true] } : {}) };
     this.outputs[id] = output;
     this.hooks.emit({ type: 'executed', data: { node: id, display_node: id, output, prompt_id: this.item.promptId } });
   }
@@ -110,13 +115,13 @@ export class Run {
   private async work(id: string): Promise<void> {
     const { faults, graph } = this.item;
     const node = graph[id];
-    const isSampler = node?.class_type === 'KSampler';
-    const totalMs = faults.latency ?? this.context.clock.scaled(isSampler ? samplerMs(graph) : QUICK_MS);
-    const wanted = isSampler ? Number(node.inputs['steps']) : 1;
+    const samples = isSampler(node);
+    const totalMs = faults.latency ?? this.context.clock.scaled(samples ? samplerMs(graph) : QUICK_MS);
+    const wanted = samples ? stepsOf(graph, node) : 1;
     const steps = Math.max(1, Math.min(wanted, MAX_PROGRESS_STEPS));
     for (let step = 1; step <= steps; step += 1) {
       await sleep(totalMs / steps, this.signal);
-      if (isSampler) this.progress(id, Math.round((wanted * step) / steps), wanted);
+      if (samples) this.progress(id, Math.round((wanted * step) / steps), wanted);
       if (step * 2 >= steps) await this.strike();
     }
   }
@@ -190,8 +195,25 @@ export class Run {
   }
 }
 
+const SAMPLERS = ['KSampler', 'SamplerCustomAdvanced', 'FramePackSampler'];
+
+function isSampler(node: GraphNode | undefined): node is GraphNode {
+  return node !== undefined && SAMPLERS.includes(node.class_type);
+}
+
+/** Of the sampler itself, or of the scheduler that its sigmas come from. */
+function stepsOf(graph: Graph, { inputs }: GraphNode): number {
+  const { steps, sigmas } = inputs;
+  const from = steps ?? (isLink(sigmas) ? graph[sigmas[0]]?.inputs['steps'] : undefined);
+  return typeof from === 'number' ? from : 1;
+}
+
 function samplerMs(graph: Graph): number {
-  const files = Object.values(graph).flatMap(({ inputs }) => [inputs['unet_name'], inputs['ckpt_name']]);
+  const files = Object.values(graph).flatMap(({ inputs }) => [
+    inputs['unet_name'],
+    inputs['ckpt_name'],
+    inputs['model'],
+  ]);
   const isLoaded = (pattern: RegExp) => files.some((file) => typeof file === 'string' && pattern.test(file));
   return SAMPLER_MS.find(([pattern]) => isLoaded(pattern))?.[1] ?? OTHER_SAMPLER_MS;
 }

@@ -2,7 +2,8 @@ import type { TaskFaults } from '../faults.js';
 import type { FileRef } from './files.js';
 import type { Graph } from './graph.js';
 
-export type NodeOutput = { images: FileRef[]; animated?: boolean[] };
+/** A video is listed as an image, too. */
+export type NodeOutput = { images: FileRef[]; animated?: boolean[] } | { audio: FileRef[] };
 
 /** One entry of the queue, as `/queue` lists it. */
 export interface QueueItem {

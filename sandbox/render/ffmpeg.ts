@@ -32,14 +32,25 @@ export class Ffmpeg {
     }
   }
 
+  /** Length of a recording or clip as ffmpeg reads it; null of what it can't read. */
+  async secondsOf(file: string): Promise<number | null> {
+    // Without an output it says what it was given and ends with an error.
+    const said = await this.spawn(['-i', file], 'info').then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    const [, hours, minutes, seconds] = /Duration: (\d+):(\d+):([\d.]+)/.exec(said) ?? [];
+    return seconds === undefined ? null : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  }
+
   /** Kills what still runs. */
   close(): void {
     for (const child of this.children) child.kill('SIGKILL');
   }
 
-  private spawn(args: string[]): Promise<void> {
+  private spawn(args: string[], loglevel = 'error'): Promise<void> {
     return new Promise((resolve, reject) => {
-      const child = spawn(this.path, ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', ...args], {
+      const child = spawn(this.path, ['-nostdin', '-hide_banner', '-loglevel', loglevel, '-y', ...args], {
         stdio: ['ignore', 'ignore', 'pipe'],
         timeout: TIMEOUT_MS,
         killSignal: 'SIGKILL',

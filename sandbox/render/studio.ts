@@ -71,6 +71,11 @@ export class Studio {
     return path;
   }
 
+  /** Length of uploaded sound; null of what is none. */
+  async secondsOf(bytes: Buffer): Promise<number | null> {
+    return this.ffmpeg.secondsOf(await this.keep(bytes));
+  }
+
   close(): void {
     this.ffmpeg.close();
   }

@@ -143,6 +143,73 @@ describe('acestep poll', () => {
   });
 });
 
+describe('acestep: several stems are one job', () => {
+  const audio = reference('audio', 'audio', Buffer.from('mp3-bytes'));
+  const job = task({ task: 'extract', stems: ['vocals', 'bass'] }, { references: [audio] });
+  const stems = {
+    tasks: [
+      { task_id: 'a', stem: 'vocals' },
+      { task_id: 'b', stem: 'bass' },
+    ],
+  };
+  const released = (id: string): CannedAnswer => ({ json: { data: { task_id: id }, code: 200 } });
+  const row = (id: string, status: number, result: object[]) => ({
+    task_id: id,
+    status,
+    result: JSON.stringify(result),
+  });
+  const running = (id: string, progress: number) => row(id, 0, [{ progress, stage: 'running' }]);
+  const done = (id: string) => row(id, 1, [{ file: `/v1/audio?path=%2Ftmp%2F${id}.mp3` }]);
+  const pollAll = async (data: object[]) => {
+    const wire = new CannedWire().on('POST /query_result', { json: { data, code: 200 } });
+    const state = await acestep.poll(stems, wire.context(ENDPOINT));
+    expect(wire.calls.map(({ body }) => body)).toEqual([{ task_id_list: ['a', 'b'] }]);
+    return state;
+  };
+
+  test('one task each, with the recording in each', async () => {
+    const wire = new CannedWire().on('POST /release_task', released('a'), released('b'));
+    expect(await acestep.submit(job, wire.context(ENDPOINT))).toEqual({ taskId: stems });
+    const forms = wire.calls.map(({ body }) => body as FormData);
+    expect(forms.map((form) => form.get('track_name'))).toEqual(['vocals', 'bass']);
+    for (const form of forms) expect(await (form.get('src_audio') as File).text()).toBe('mp3-bytes');
+  });
+
+  test('a second that is refused leaves a first that may run', async () => {
+    const full: CannedAnswer = { status: 429, json: wireBodies.queueFull };
+    const wire = new CannedWire().on('POST /release_task', released('a'), full);
+    await expect(acestep.submit(job, wire.context(ENDPOINT))).rejects.toMatchObject({
+      kind: 'rate_limited',
+      outcome: 'unknown',
+    });
+    const first = new CannedWire().on('POST /release_task', full);
+    await expect(acestep.submit(job, first.context(ENDPOINT))).rejects.toMatchObject({ outcome: 'rejected' });
+  });
+
+  test('pending until all are done, as far as they are together', async () => {
+    expect(await pollAll([running('a', 0.5), row('b', 0, [{ progress: 0, stage: 'queued' }])])).toEqual({
+      state: 'pending',
+      progress: 0.25,
+      started: true,
+    });
+    expect(await pollAll([done('a'), running('b', 0.5)])).toMatchObject({ state: 'pending', progress: 0.75 });
+  });
+
+  test('done: each is named; failed or missing where one is', async () => {
+    expect(await pollAll([done('b'), done('a')])).toEqual({
+      state: 'succeeded',
+      artifacts: ['vocals', 'bass'].map((name, index) => ({
+        type: 'audio',
+        name,
+        contentType: 'audio/mpeg',
+        source: { file: `/v1/audio?path=%2Ftmp%2F${index === 0 ? 'a' : 'b'}.mp3` },
+      })),
+    });
+    expect(await pollAll([done('a'), row('b', 0, [])])).toEqual({ state: 'missing' });
+    expect(await pollAll([running('a', 0.1), row('b', 2, [])])).toMatchObject({ state: 'failed' });
+  });
+});
+
 describe('acestep: what a route can not do', () => {
   test.each([
     [{ prompt: 'p', lyrics: 'la', seed: 1 }, {}, {}, []],
@@ -155,11 +222,16 @@ describe('acestep: what a route can not do', () => {
       ['task extract is not one of generate, cover, repaint on this server'],
     ],
     [
-      { task: 'extract', stems: ['vocals', 'bass'] },
+      { task: 'extract', stems: ['vocals', 'vocals', 'choir'] },
       { audio: 1 },
       { tasks: ['extract'] },
-      ['stems takes exactly one part a job'],
+      [
+        'stems names a part twice',
+        'stems choir is not one of woodwinds, brass, fx, synth, strings, percussion, keyboard, guitar, bass, drums, backing_vocals, vocals',
+      ],
     ],
+    [{ task: 'extract', stems: ['vocals', 'bass'] }, { audio: 1 }, { tasks: ['extract'] }, []],
+    [{ task: 'extract', stems: [] }, { audio: 1 }, { tasks: ['extract'] }, ['task extract needs stems']],
     [{ task: 'cover' }, {}, {}, ['task cover needs audio']],
     [
       { prompt: 'p', negative_prompt: 'n' },

@@ -5,8 +5,8 @@ import { exchange, parseBody, parseTaskId, SUBMIT_TIMEOUT_MS } from '../exchange
 import type { Effect, HttpAnswer } from '../http-errors.js';
 import { envelopeError, toError } from './error.js';
 import { options, settings } from './options.js';
-import { bodyOf, unsupported } from './request.js';
-import { fromWire } from './result.js';
+import { type Call, callsOf, stemsOf, unsupported } from './request.js';
+import { fromWire, together } from './result.js';
 import { queried, released, source, stats, taskId as taskIdShape, type TaskId } from './wire.js';
 
 /** The key is optional on this server; `/v1/audio` and `/v1/stats` take it in the header only. */
@@ -36,6 +36,26 @@ function unwrap<S extends Envelope>(
 }
 
 /**
+ * One POST /release_task; the task's id. Where earlier ones of the same job are already with the server, a refusal is no
+ * proof that nothing runs.
+ */
+async function release(written: Call, hasEarlier: boolean, ctx: ProviderContext): Promise<string> {
+  const call = {
+    method: 'POST' as const,
+    headers: { ...written.headers, ...auth(ctx) },
+    body: written.body,
+    timeoutMs: SUBMIT_TIMEOUT_MS,
+  };
+  try {
+    const answer = await exchange(ctx, `${ctx.endpoint}/release_task`, call, 'buys');
+    return unwrap(released, answer, 'buys', ctx.now()).task_id;
+  } catch (error) {
+    if (!hasEarlier || !(error instanceof ProviderError)) throw error;
+    throw new ProviderError(error.kind, 'unknown', error.message, error.detail);
+  }
+}
+
+/**
  * ACE-Step 1.5's own API server, in the cluster. It has no cancel route and no client token; a task that a restart lost
  * looks queued for ever, which `poll` tells as `missing`.
  */
@@ -55,23 +75,35 @@ export const acestep: Adapter = {
   unsupported,
 
   async submit(task, ctx) {
-    const { headers, body } = await bodyOf(task);
-    const call = { method: 'POST' as const, headers: { ...headers, ...auth(ctx) }, body, timeoutMs: SUBMIT_TIMEOUT_MS };
-    const answer = await exchange(ctx, `${ctx.endpoint}/release_task`, call, 'buys');
-    const data = unwrap(released, answer, 'buys', ctx.now());
-    return { taskId: { task_id: data.task_id } satisfies TaskId };
+    const calls = await callsOf(task);
+    const ids: string[] = [];
+    for (const call of calls) ids.push(await release(call, ids.length > 0, ctx));
+    const stems = stemsOf(task);
+    const [first = ''] = ids;
+    const taskId: TaskId = stems
+      ? { tasks: ids.map((id, index) => ({ task_id: id, stem: stems[index] ?? '' })) }
+      : { task_id: first };
+    return { taskId };
   },
 
   async poll(taskId, ctx) {
-    const { task_id: id } = parseTaskId(taskIdShape, taskId);
+    const parsed = parseTaskId(taskIdShape, taskId);
+    const tasks = 'tasks' in parsed ? parsed.tasks : [{ ...parsed, stem: undefined }];
     const call = {
       method: 'POST' as const,
       headers: { 'content-type': 'application/json', ...auth(ctx) },
-      body: JSON.stringify({ task_id_list: [id] }),
+      body: JSON.stringify({ task_id_list: tasks.map(({ task_id: id }) => id) }),
     };
     const answer = await exchange(ctx, `${ctx.endpoint}/query_result`, call, 'reads');
     const data = unwrap(queried, answer, 'reads', ctx.now());
-    return fromWire(data.find((entry) => entry.task_id === undefined || entry.task_id === id));
+    const states = tasks.map(({ task_id: id, stem }) =>
+      fromWire(
+        data.find((entry) => entry.task_id === id || (entry.task_id === undefined && tasks.length === 1)),
+        stem,
+      ),
+    );
+    const [only] = states;
+    return states.length === 1 && only ? only : together(states);
   },
 
   async openArtifact(artifact, _taskId, ctx, offset) {

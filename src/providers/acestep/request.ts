@@ -77,7 +77,8 @@ function taskProblems(input: Fields, shape: TaskShape): string[] {
   only('stems', 'extract');
   if (task === 'extract') {
     const stems = input.stems ?? [];
-    if (stems.length !== 1) problems.push('stems takes exactly one part a job');
+    if (stems.length === 0) problems.push('task extract needs stems');
+    if (new Set(stems).size !== stems.length) problems.push('stems names a part twice');
     problems.push(
       ...stems.filter((stem) => !STEMS.includes(stem)).map((stem) => `stems ${stem} is not one of ${STEMS.join(', ')}`),
     );
@@ -110,8 +111,14 @@ export function unsupported(shape: TaskShape): string[] {
   ];
 }
 
-/** The fields of /release_task: one piece, and the seed counts when one was given. */
-export function toWire(task: MediaTask): ReleaseTask {
+/** The parts that an extraction asks for; null of every other task. */
+export function stemsOf(task: MediaTask): string[] | null {
+  const input = readInput(fields, task.input);
+  return input.task === 'extract' ? (input.stems ?? []) : null;
+}
+
+/** The fields of /release_task: one piece, and the seed counts when one was given. `stem`: the one part of this task. */
+function toWire(task: MediaTask, stem: string | null): ReleaseTask {
   const input = readInput(fields, task.input);
   const options = optionsShape.parse(task.options);
   const kind = input.task ?? 'generate';
@@ -127,7 +134,7 @@ export function toWire(task: MediaTask): ReleaseTask {
     repainting_start: input.repaint_start_seconds,
     repainting_end: input.repaint_end_seconds,
     audio_cover_strength: input.strength,
-    track_name: kind === 'extract' ? input.stems?.[0] : undefined,
+    track_name: stem,
     ...options,
   };
   const given = Object.entries(optional).filter(
@@ -145,18 +152,28 @@ export function toWire(task: MediaTask): ReleaseTask {
   };
 }
 
-/** JSON, or multipart where a recording goes along: as style for `generate`, as source for the other tasks. */
-export async function bodyOf(task: MediaTask): Promise<{ headers: Record<string, string>; body: string | FormData }> {
-  const wire = toWire(task);
+export interface Call {
+  headers: Record<string, string>;
+  body: string | FormData;
+}
+
+/**
+ * JSON, or multipart where a recording goes along: as style for `generate`, as source for the other tasks. An extraction is
+ * one call a stem, for the server takes one track a task.
+ */
+export async function callsOf(task: MediaTask): Promise<Call[]> {
+  const wires = (stemsOf(task) ?? [null]).map((stem) => toWire(task, stem));
   const [audio] = referencesOf(task, 'audio');
-  if (!audio) {
-    if (wire.task_type !== 'text2music') throw invalidInput(`task ${wire.task_type} needs audio`, 'audio');
-    return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(wire) };
-  }
-  const form = new FormData();
-  for (const [name, value] of Object.entries(wire)) form.set(name, String(value));
-  const bytes = await readReference(audio, AUDIO_MAX_BYTES);
-  const part = wire.task_type === 'text2music' ? 'ref_audio' : 'src_audio';
-  form.set(part, new Blob([new Uint8Array(bytes)], { type: audio.contentType }), audio.filename);
-  return { headers: {}, body: form };
+  const bytes = audio ? new Uint8Array(await readReference(audio, AUDIO_MAX_BYTES)) : null;
+  return wires.map((wire): Call => {
+    if (!audio || !bytes) {
+      if (wire.task_type !== 'text2music') throw invalidInput(`task ${wire.task_type} needs audio`, 'audio');
+      return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(wire) };
+    }
+    const form = new FormData();
+    for (const [name, value] of Object.entries(wire)) form.set(name, String(value));
+    const part = wire.task_type === 'text2music' ? 'ref_audio' : 'src_audio';
+    form.set(part, new Blob([bytes], { type: audio.contentType }), audio.filename);
+    return { headers: {}, body: form };
+  });
 }

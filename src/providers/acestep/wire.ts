@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-export const taskId = z.object({ task_id: z.string().min(1) });
+const one = z.object({ task_id: z.string().min(1) });
+/** One task of the server; of an extraction there is one a stem. */
+export const taskId = z.union([one, z.object({ tasks: z.array(one.extend({ stem: z.string() })).min(1) })]);
 export type TaskId = z.output<typeof taskId>;
 
 /** Every JSON answer is wrapped; some routes say `code: 500` with HTTP 200, so both are checked. */

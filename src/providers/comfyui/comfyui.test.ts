@@ -3,7 +3,6 @@ import { CannedWire, reference, TOKEN } from '../../../test/support/provider-wir
 import type { JsonObject } from '../../common/json.js';
 import type { MediaTask, TaskShape } from '../contract.js';
 import { seedFromToken } from '../task-input.js';
-import { convert, sizeOf } from './convert.js';
 import answers from './fixtures/answers.json' with { type: 'json' };
 import frames from './fixtures/frames.json' with { type: 'json' };
 import { comfyui } from './index.js';
@@ -280,48 +279,6 @@ describe('comfyui: what a route can not do', () => {
     expect(comfyui.unsupported(shape({ prompt: 'p', negative_prompt: 'n' }, {}, flux))).toEqual([
       'negative_prompt is not mapped in this workflow',
     ]);
-  });
-});
-
-describe('conversions', () => {
-  test.each([
-    [{ to: '1.a' }, 'x', { value: 'x' }],
-    [
-      { to: '1.a', frames: { fps: 24, step: 4, plus: 1 } },
-      4,
-      { value: 97, warning: 'f 4 became 97 frames at 24 fps (4.04 s)' },
-    ],
-    [{ to: '1.a', frames: { fps: 16, step: 1, plus: 0 } }, 5, { value: 80 }],
-    [
-      { to: '1.a', frames: { fps: 24, step: 4, plus: 1 } },
-      0.01,
-      { problem: 'f 0.01 is shorter than this workflow can make' },
-    ],
-    [{ to: '1.a', number: { times: 0.5, plus: 0, step: 8 } }, 1000, { value: 504, warning: 'f 1000 became 504' }],
-    [{ to: '1.a', number: { times: 0.5, plus: 0 } }, 3, { value: 1.5 }],
-    [{ to: '1.a', values: { high: 'V0' } }, 'high', { value: 'V0' }],
-    [{ to: '1.a', values: { high: 'V0' } }, 'low', { problem: 'f "low" is not one of high' }],
-    [{ to: '1.a', modulo: 10 }, 42, { value: 2, warning: 'f 42 became 2' }],
-    [{ to: '1.a', modulo: 10 }, 'x', { problem: 'f must be a number' }],
-    [{ to: '1.a' }, ['x'], { problem: "f can't be given to this workflow as a list or object" }],
-  ])('%j of %j', (target, value, expected) => {
-    expect(convert('f', value, target)).toEqual(expected);
-  });
-
-  test('sizes', () => {
-    const rule = { width: ['1.w'], height: ['1.h'], free: { min: 64, max: 2048, step: 16 } };
-    expect(sizeOf({ size: '1000x700' }, rule, null)).toEqual({
-      size: { width: 1008, height: 704 },
-      warnings: ['size 1000x700 became 1008x704 (multiples of 16)'],
-    });
-    expect(sizeOf({ width: 512, height: 64 }, rule, null)).toEqual({ size: { width: 512, height: 64 }, warnings: [] });
-    expect(sizeOf({ width: 512 }, rule, null)).toEqual({ problem: 'width and height go together' });
-    expect(sizeOf({ size: '32x64' }, rule, null)).toEqual({ problem: 'size 32x64: each side must be from 64 to 2048' });
-    expect(sizeOf({ size: 'auto' }, rule, null)).toEqual({ problem: 'size auto must be WIDTHxHEIGHT' });
-    expect(sizeOf({ aspect_ratio: '1:1' }, rule, null)).toMatchObject({
-      problem: expect.stringContaining('give width and height') as string,
-    });
-    expect(sizeOf({}, rule, null)).toEqual({ size: null, warnings: [] });
   });
 });
 

@@ -1,22 +1,24 @@
 import type { JsonObject, JsonValue } from '../../common/json.js';
 import type { Scalar, SizeRule, Target } from './mapping.js';
 
-/** A converted value, or why there is none. `warning`: what the request did not get exactly. */
-export type Converted = { value: Scalar; warning?: string } | { problem: string };
+/** A converted value (null: the workflow's own stays), or why there is none. `warning`: what the request did not get exactly. */
+export type Converted = { value: Scalar | null; warning?: string } | { problem: string };
 
+const clean = (value: number): number => Number(value.toPrecision(12));
 const decimals = (value: number): string => String(Math.round(value * 100) / 100);
 
-function toFrames(field: string, seconds: number, rule: NonNullable<Target['frames']>): Converted {
-  const steps = Math.round((seconds * rule.fps) / rule.step);
+function toFrames(field: string, seconds: number, rule: NonNullable<Target['frames']>, others: JsonObject): Converted {
+  const fps = typeof rule.fps === 'number' ? rule.fps : others[rule.fps];
+  if (typeof fps !== 'number') return { problem: `${rule.fps} must be a number` };
+  const steps = Math.round((seconds * fps) / rule.step);
   if (steps < 1) return { problem: `${field} ${seconds} is shorter than this workflow can make` };
   const frames = rule.plus + rule.step * steps;
-  const actual = frames / rule.fps;
+  // Binary dust of a quotient like 54 · 36 ÷ 30 must not make a node count one step less.
+  const value = rule.as === 'seconds' ? clean((steps * rule.step) / fps) : frames;
+  const actual = frames / fps;
   return Math.abs(actual - seconds) < 1e-9
-    ? { value: frames }
-    : {
-        value: frames,
-        warning: `${field} ${seconds} became ${frames} frames at ${rule.fps} fps (${decimals(actual)} s)`,
-      };
+    ? { value }
+    : { value, warning: `${field} ${seconds} became ${frames} frames at ${fps} fps (${decimals(actual)} s)` };
 }
 
 function toNumber(field: string, value: number, rule: NonNullable<Target['number']>): Converted {
@@ -24,14 +26,14 @@ function toNumber(field: string, value: number, rule: NonNullable<Target['number
   if (rule.step === undefined) return { value: exact };
   const rounded = Math.round(exact / rule.step) * rule.step;
   // Steps like 0.01 leave binary dust behind.
-  const clean = Number(rounded.toPrecision(12));
-  return Math.abs(clean - exact) < 1e-9
-    ? { value: clean }
-    : { value: clean, warning: `${field} ${value} became ${clean}` };
+  const whole = clean(rounded);
+  return Math.abs(whole - exact) < 1e-9
+    ? { value: whole }
+    : { value: whole, warning: `${field} ${value} became ${whole}` };
 }
 
-/** One request field for one node input. */
-export function convert(field: string, value: JsonValue, target: Target): Converted {
+/** One request field for one node input. `others`: the request's fields, where one counts by another. */
+export function convert(field: string, value: JsonValue, target: Target, others: JsonObject = {}): Converted {
   if (typeof value === 'object') return { problem: `${field} can't be given to this workflow as a list or object` };
   if (target.values) {
     const word = target.values[String(value)];
@@ -42,10 +44,16 @@ export function convert(field: string, value: JsonValue, target: Target): Conver
   const rule = target.frames ?? target.number ?? target.modulo;
   if (rule === undefined) return { value };
   if (typeof value !== 'number') return { problem: `${field} must be a number` };
-  if (target.frames) return toFrames(field, value, target.frames);
+  if (target.frames) return toFrames(field, value, target.frames, others);
   if (target.number) return toNumber(field, value, target.number);
   const rest = value % (target.modulo ?? 1);
   return rest === value ? { value } : { value: rest, warning: `${field} ${value} became ${rest}` };
+}
+
+/** A side as one of its targets takes it. */
+export function partOf(side: number, { number }: Pick<Target, 'number'>): number {
+  const part = number ? toNumber('size', side, number) : { value: side };
+  return 'value' in part && typeof part.value === 'number' ? part.value : side;
 }
 
 export const SIZE_FIELDS: readonly string[] = ['size', 'width', 'height', 'aspect_ratio', 'resolution'];
@@ -91,6 +99,9 @@ function nearestRatio(ratios: string[], picture: { width: number; height: number
   return ratios.toSorted((a, b) => distance(a) - distance(b))[0];
 }
 
+/** Lines of resolutions whose name does not say them. */
+const LINES: Readonly<Record<string, number>> = { '4k': 2160 };
+
 /** The picture's size from size, width and height, or resolution and aspect ratio. `picture`: the reference to follow. */
 export function sizeOf(input: JsonObject, rule: SizeRule, picture: { width: number; height: number } | null): Sized {
   const asked = explicitSize(input);
@@ -112,7 +123,7 @@ export function sizeOf(input: JsonObject, rule: SizeRule, picture: { width: numb
   const pair = row[ratio];
   if (!pair) return { problem: `aspect_ratio ${ratio} is not one of ${Object.keys(row).join(', ')}` };
   const [width, height] = pair;
-  const lines = /^(\d+)p$/.exec(resolution)?.[1];
+  const lines = LINES[resolution] ?? /^(\d+)p$/.exec(resolution)?.[1];
   const exact = lines === undefined || Number(lines) === Math.min(width, height);
   return { size: { width, height }, warnings: exact ? [] : [`resolution ${resolution} became ${width}x${height}`] };
 }

@@ -38,17 +38,28 @@ export type Graph = z.output<typeof graph>;
 /** `{node id}.{input name}`; the input's name may hold dots (`11.format.codec`). */
 const inputRef = z.string().regex(/^[^.]+\.[^\s]+$/, 'must name a node and an input, as 5.text');
 
+const number = z.strictObject({
+  times: z.number().default(1),
+  plus: z.number().default(0),
+  step: z.number().positive().optional(),
+});
+
 const conversions = {
   /** Seconds to a number of frames: plus + step · round(seconds · fps ÷ step). */
   frames: z
-    .strictObject({ fps: z.number().positive(), step: side.default(1), plus: z.int().min(0).default(0) })
+    .strictObject({
+      /** A number, or the request field that holds it. */
+      fps: z.union([z.number().positive(), field]),
+      step: side.default(1),
+      plus: z.int().min(0).default(0),
+      /** `seconds`: the node counts in seconds, and gets those of the whole steps. */
+      as: z.literal('seconds').optional(),
+    })
     .optional(),
   /** value · times + plus, rounded to a multiple of `step`. */
-  number: z
-    .strictObject({ times: z.number().default(1), plus: z.number().default(0), step: z.number().positive().optional() })
-    .optional(),
-  /** The node's word for each word of the request. */
-  values: z.record(z.string(), scalar).optional(),
+  number: number.optional(),
+  /** The node's word for each word of the request; null leaves what the workflow has. */
+  values: z.record(z.string(), scalar.nullable()).optional(),
   /** For inputs with a smaller range than the request's, such as a 32-bit seed. */
   modulo: side.optional(),
   /** The reference is uploaded to the instance, and the input gets its name there. */
@@ -74,9 +85,14 @@ const target = z
   ])
   .transform((written): Target => written);
 
+/** A side may go in as a part of itself: two-stage graphs begin at half the size. */
+const sideTarget = z
+  .union([inputRef.transform((to) => ({ to })), z.strictObject({ to: inputRef, number: number.optional() })])
+  .transform((written): Pick<Target, 'to' | 'number'> => written);
+
 const sizeShape = z.strictObject({
-  width: z.array(inputRef).min(1),
-  height: z.array(inputRef).min(1),
+  width: z.array(sideTarget).min(1),
+  height: z.array(sideTarget).min(1),
   /** Resolution → aspect ratio → [width, height]. */
   table: z.record(resolution, z.record(aspectRatio, z.tuple([side, side]))).optional(),
   /** Where the request says nothing; else the table's first entries. */
@@ -92,6 +108,31 @@ const size = sizeShape.superRefine((written, ctx) => {
 });
 export type SizeRule = z.output<typeof size>;
 
+const outputRef = z.tuple([z.string().min(1), z.int().min(0)]);
+
+/** What a chained node's input gets: a literal, or a key of the list's item, by a table or with an ending. */
+const chainInput = z.union([
+  scalar,
+  z.strictObject({
+    of: field,
+    values: z.record(z.string(), scalar).optional(),
+    append: z.string().min(1).optional(),
+  }),
+]);
+
+/**
+ * A list of objects becomes a chain of nodes, one an item, between the outputs that `links` name and whatever reads those.
+ * The order of `links` does not matter; a node's input takes the link, and its output slot hands it on.
+ */
+const chain = z.strictObject({
+  class_type: z.string().min(1),
+  links: z
+    .record(z.string().min(1), z.strictObject({ from: outputRef, slot: z.int().min(0).default(0) }))
+    .refine((links) => Object.keys(links).length > 0, 'must hold a link'),
+  inputs: z.record(z.string().min(1), chainInput),
+});
+export type Chain = z.output<typeof chain>;
+
 const body = {
   /** Request field → the inputs that take its value. An empty list unmaps a field in a variant. */
   inputs: z.record(field, z.array(target)),
@@ -102,6 +143,10 @@ const body = {
   only: z.record(field, z.array(scalar).min(1)),
   /** Fields that are taken and have no effect; each job that gives one is warned. */
   ignored: z.array(field),
+  /** Request field that is a list of objects → the chain of nodes it becomes. */
+  chains: z.record(field, chain),
+  /** Request field → its value as text → linked inputs that are left out of the graph then. */
+  cut: z.record(field, z.record(z.string(), z.array(inputRef).min(1))),
   /** Inputs that get the path outputs are saved under, which also defeats the server's cache. */
   filename_prefix: z.array(inputRef).min(1),
   /** Nodes whose files are the job's outputs. */
@@ -123,6 +168,8 @@ export const mapping = z.strictObject({
   defaults: body.defaults.default({}),
   only: body.only.default({}),
   ignored: body.ignored.default([]),
+  chains: body.chains.default({}),
+  cut: body.cut.default({}),
   filename_prefix: body.filename_prefix,
   output: body.output,
   /** Other graphs for requests with references; the first that fits is taken. What one leaves out is as above. */
@@ -136,6 +183,8 @@ export const mapping = z.strictObject({
         defaults: body.defaults.optional(),
         only: body.only.optional(),
         ignored: body.ignored.optional(),
+        chains: body.chains.optional(),
+        cut: body.cut.optional(),
         filename_prefix: body.filename_prefix.optional(),
         output: body.output.optional(),
       }),
@@ -145,54 +194,19 @@ export const mapping = z.strictObject({
 export type Mapping = z.output<typeof mapping>;
 
 /** One graph with everything needed to fill it: a mapping's base or a variant, with what it inherits. */
-export const workflow = z.strictObject({ name: z.string(), when: when.optional(), graph, ...body });
+export const workflow = z.strictObject({
+  name: z.string(),
+  when: when.optional(),
+  graph,
+  ...body,
+  // A job's snapshot of its route may be older than these two.
+  chains: body.chains.default({}),
+  cut: body.cut.default({}),
+});
 export type Workflow = z.output<typeof workflow>;
 
 /** Splits `11.format.codec` into node `11` and input `format.codec`. */
 export function splitRef(ref: string): { node: string; input: string } {
   const dot = ref.indexOf('.');
   return { node: ref.slice(0, dot), input: ref.slice(dot + 1) };
-}
-
-const isLink = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'number';
-
-/** What the mapping names and the graph lacks. */
-export function mappingProblems(flow: Workflow): string[] {
-  const problems: string[] = [];
-  const check = (ref: string, where: string): void => {
-    const { node, input } = splitRef(ref);
-    const found = flow.graph[node];
-    if (!found) problems.push(`${where} names node ${node}, which ${flow.name} lacks`);
-    else if (!(input in found.inputs))
-      problems.push(
-        `${where} names input ${ref}; node ${node} (${found.class_type}) has ${Object.keys(found.inputs).join(', ')}`,
-      );
-    else if (isLink(found.inputs[input])) problems.push(`${where} names input ${ref}, which is linked to another node`);
-  };
-  for (const [name, targets] of Object.entries(flow.inputs))
-    for (const { to, ...conversion } of targets) {
-      check(to, `inputs.${name}`);
-      if (isReferenceRole(name) !== (conversion.upload === true))
-        problems.push(
-          `inputs.${name}: ${isReferenceRole(name) ? 'a reference needs "upload": true' : 'upload is for references'}`,
-        );
-    }
-  for (const ref of flow.size?.width ?? []) check(ref, 'size.width');
-  for (const ref of flow.size?.height ?? []) check(ref, 'size.height');
-  for (const ref of flow.filename_prefix) check(ref, 'filename_prefix');
-  for (const node of flow.output)
-    if (!flow.graph[node]) problems.push(`output names node ${node}, which ${flow.name} lacks`);
-  for (const name of Object.keys(flow.defaults))
-    if (!flow.inputs[name]?.length) problems.push(`defaults.${name} is not mapped in inputs`);
-  for (const [id, node] of Object.entries(flow.graph))
-    for (const [input, value] of Object.entries(node.inputs))
-      if (isLink(value) && !flow.graph[String((value as unknown[])[0])])
-        problems.push(`${id}.${input} of ${flow.name} links to a node that is not there`);
-  const { table, default: chosen } = flow.size ?? {};
-  if (table && chosen?.resolution && !table[chosen.resolution])
-    problems.push(`size.default.resolution ${chosen.resolution} is not in the table`);
-  const ratios = Object.values(table ?? {}).every((row) => !chosen?.aspect_ratio || chosen.aspect_ratio in row);
-  if (!ratios) problems.push(`size.default.aspect_ratio ${chosen?.aspect_ratio} is not in every row of the table`);
-  return problems;
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../common/json.js';
 import { jsonSchema } from '../task-input.js';
-import { mappingProblems, workflow } from './mapping.js';
+import { workflow } from './mapping.js';
+import { mappingProblems } from './mapping-problems.js';
 
 /** A graph is the operator's; requests steer it through the mapping only. */
 export const optionsShape = z.strictObject({});

@@ -46,10 +46,12 @@ function graphOf(ref: string | Graph, read: ReadFile): { name: string; graph: Gr
 /** Each graph with what it inherits, variants first; still to be checked. */
 function workflowsOf(map: Mapping, read: ReadFile): unknown[] {
   const { workflow: baseRef, variants, ...base } = map;
-  const others = variants.map(({ workflow: ref, inputs, size, ...own }): unknown => ({
+  const others = variants.map(({ workflow: ref, inputs, size, chains, cut, ...own }): unknown => ({
     ...base,
     ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
     inputs: { ...base.inputs, ...inputs },
+    chains: { ...base.chains, ...chains },
+    cut: { ...base.cut, ...cut },
     size: size ? { ...base.size, ...size } : base.size,
     ...graphOf(ref, read),
   }));

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { SettingsError } from '../contract.js';
 import facts from './fixtures/node-facts.json' with { type: 'json' };
+import { partOf } from './convert.js';
 import { splitRef, type Workflow } from './mapping.js';
 import { loadWorkflow, resolveSettings } from './workflow-loader.js';
 
@@ -26,6 +27,14 @@ const flows = mappings.flatMap(([name, dir]) =>
   loadWorkflow(dir, name).workflows.map((flow) => [flow.name, flow] as const),
 );
 
+function expectKnown(className: string, inputs: string[]): void {
+  const known = nodes.get(className);
+  expect({ className, known: known !== undefined }).toEqual({ className, known: true });
+  expect(known?.required.filter((input) => !inputs.includes(input))).toEqual([]);
+  const all = [...(known?.required ?? []), ...(known?.optional ?? [])];
+  expect(inputs.filter((input) => !all.includes(input))).toEqual([]);
+}
+
 test('every workflow file that is shipped belongs to a mapping', () => {
   const files = [SHIPPED, EXAMPLE]
     .flatMap((dir) => readdirSync(dir))
@@ -35,13 +44,12 @@ test('every workflow file that is shipped belongs to a mapping', () => {
 
 describe.each(flows)('%s', (_name, flow: Workflow) => {
   test.each(Object.entries(flow.graph))('node %s has the class and the inputs that ComfyUI knows', (_id, node) => {
-    const known = nodes.get(node.class_type);
-    expect(known).toBeDefined();
-    const inputs = Object.keys(node.inputs);
-    expect(known?.required.filter((input) => !inputs.includes(input))).toEqual([]);
-    expect(inputs.filter((input) => ![...(known?.required ?? []), ...(known?.optional ?? [])].includes(input))).toEqual(
-      [],
-    );
+    expectKnown(node.class_type, Object.keys(node.inputs));
+  });
+
+  test('chained nodes have a class and inputs that ComfyUI knows', () => {
+    for (const chain of Object.values(flow.chains))
+      expectKnown(chain.class_type, [...Object.keys(chain.links), ...Object.keys(chain.inputs)]);
   });
 
   test('outputs are nodes that save', () => {
@@ -49,16 +57,16 @@ describe.each(flows)('%s', (_name, flow: Workflow) => {
   });
 
   test('every size of the table is a multiple of what the node makes', () => {
-    const step = (refs: string[]): number =>
-      Math.max(
-        ...refs.map(
-          (ref) => nodes.get(flow.graph[splitRef(ref).node]?.class_type ?? '')?.multiples?.[splitRef(ref).input] ?? 1,
-        ),
-      );
-    const sizes = Object.values(flow.size?.table ?? {}).flatMap((row) => Object.values(row));
-    const odd = sizes.filter(
-      ([width, height]) => width % step(flow.size?.width ?? []) !== 0 || height % step(flow.size?.height ?? []) !== 0,
-    );
+    const fits = (targets: NonNullable<Workflow['size']>['width'], side: number): boolean =>
+      targets.every((target) => {
+        const { node, input } = splitRef(target.to);
+        const step = nodes.get(flow.graph[node]?.class_type ?? '')?.multiples?.[input] ?? 1;
+        return partOf(side, target) % step === 0;
+      });
+    const { table = {}, width, height } = flow.size ?? { width: [], height: [] };
+    const odd = Object.values(table)
+      .flatMap((row) => Object.values(row))
+      .filter((pair) => !fits(width, pair[0]) || !fits(height, pair[1]));
     expect(odd).toEqual([]);
   });
 });
@@ -89,6 +97,8 @@ describe('a mapping that does not fit', () => {
   const base = { workflow: graph, inputs: {}, filename_prefix: ['2.filename_prefix'], output: ['2'] };
   const resolve = (more: object) => resolveSettings({ mapping: { ...base, ...more } }, () => '{}');
 
+  const chain = (links: object): object => ({ class_type: 'Any', links, inputs: { name: { of: 'name' } } });
+
   test('the base itself is good', () => {
     expect(resolve({}).workflows).toHaveLength(1);
   });
@@ -117,6 +127,16 @@ describe('a mapping that does not fit', () => {
       'is not in the table',
     ],
     [{ wrong_key: 1 }, 'wrong_key'],
+    [
+      { inputs: { duration_seconds: [{ to: '1.width', frames: { fps: 'fps' } }] } },
+      'counts by fps, which needs a default',
+    ],
+    [{ cut: { generate_audio: { false: ['1.width'] } } }, 'which is no linked input'],
+    [{ chains: { loras: chain({ model: { from: ['9', 0] } }) } }, 'begins at node 9'],
+    [{ chains: { loras: chain({ model: { from: ['1', 1] } }) } }, 'which nothing of'],
+    [{ chains: { loras: chain({}) } }, 'must hold a link'],
+    [{ chains: { loras: chain({ name: { from: ['1', 0] } }) } }, 'name is a link and an input'],
+    [{ chains: { loras: chain({ model: { from: ['1', 0] } }) }, inputs: { loras: ['1.width'] } }, 'is in inputs too'],
     [
       { workflow: { ...graph, '3': { class_type: 'X', inputs: { image: ['7', 0] } } } },
       'links to a node that is not there',
