@@ -1,5 +1,6 @@
 import { openArk } from './ark/wire.js';
 import type { SandboxContext } from './context.js';
+import { openKling } from './kling/wire.js';
 import { openOpenAI } from './openai/wire.js';
 import type { SandboxWire } from './wire.js';
 
