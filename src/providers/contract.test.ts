@@ -6,8 +6,9 @@ import { subjects as comfyui } from './comfyui/test-subjects.js';
 import { ProviderError, type Adapter, type Artifact, type MediaTask, type ProviderContext } from './contract.js';
 import { subjects as google } from './google/test-subjects.js';
 import { adapterFor, adapters } from './registry.js';
+import { subjects as replicate } from './replicate/test-subjects.js';
 
-const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep };
+const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep, ...replicate };
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-goog-api-key'];
 const CALLBACK_URL = 'https://kiln.example.com/callbacks/provider/secret-token';

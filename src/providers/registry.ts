@@ -3,9 +3,10 @@ import { comfyui } from './comfyui/index.js';
 import type { Adapter } from './contract.js';
 import { google } from './google/index.js';
 import type { ProviderId } from './ids.js';
+import { replicate } from './replicate/index.js';
 
 /** Every id has its adapter: a missing or misspelt one does not compile. */
-const byId: Readonly<Record<ProviderId, Adapter>> = { google, comfyui, acestep };
+const byId: Readonly<Record<ProviderId, Adapter>> = { google, comfyui, acestep, replicate };
 
 export const adapters: ReadonlyMap<string, Adapter> = new Map(Object.entries(byId));
 
