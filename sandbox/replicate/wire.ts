@@ -107,6 +107,15 @@ export async function openReplicate(context: SandboxContext): Promise<SandboxWir
       app.setNotFoundHandler(() => {
         throw notFound();
       });
+      // The official client names JSON also where it sends nothing, as with a cancel.
+      app.removeContentTypeParser('application/json');
+      app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+        try {
+          done(null, body === '' ? undefined : JSON.parse(String(body)));
+        } catch {
+          done(new ReplicateError(400, 'Bad request', 'JSON parse error'));
+        }
+      });
       deliveryRoutes(desk, app);
       await app.register(
         async (api) => {
