@@ -51,7 +51,7 @@ interface Held {
 export type CallbackVerifier = (
   request: CallbackRequest,
   ctx: ProviderContext,
-  auth: Record<string, string>,
+  authorization: (ctx: ProviderContext) => Record<string, string>,
 ) => Promise<string | null>;
 
 /**
@@ -82,12 +82,13 @@ export function callbackVerifier(): CallbackVerifier {
     });
   }
 
-  return async (request, ctx, auth) => {
+  return async (request, ctx, authorization) => {
     const message = read(request, ctx.now());
     if (typeof message === 'string') return message;
     if (ctx.callbackSecret !== undefined)
       return isSigned(message, keyOf(ctx.callbackSecret)) ? null : 'no signature fits the configured secret';
     try {
+      const auth = authorization(ctx);
       if (isSigned(message, (await secret(ctx, auth, KEEP_MS)).key)) return null;
       return isSigned(message, (await secret(ctx, auth, ASK_AGAIN_MS)).key)
         ? null

@@ -24,7 +24,7 @@ function kindOfFailure(text: string): ProviderErrorKind {
   // Replicate could not read a file of the input, or the model refused a value.
   if (/^\s*input validation error/i.test(text)) return 'invalid_input';
   if (/out of memory|\bE1001\b/i.test(text)) return 'internal';
-  if (/timed? ?out|deadline/i.test(text)) return 'timeout';
+  if (/timed? ?out|deadline|\bE6716\b/i.test(text)) return 'timeout';
   if (/interrupted|please retry|unavailable/i.test(text)) return 'unavailable';
   return 'internal';
 }

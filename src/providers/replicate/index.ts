@@ -84,7 +84,7 @@ export function makeReplicate(): Adapter {
       throw toError(answer, 'reads', ctx.now());
     },
 
-    verifyCallback: async (request, ctx) => verify(request, ctx, auth(ctx)),
+    verifyCallback: async (request, ctx) => verify(request, ctx, auth),
   };
 }
 

@@ -85,6 +85,7 @@ describe('what an answer means', () => {
     ['CUDA out of memory. Tried to allocate 2.00 GiB', 'internal'],
     ['Model ran out of memory (code: E1001)', 'internal'],
     ['Prediction timed out', 'timeout'],
+    ['The prediction failed to start (code: E6716)', 'timeout'],
     ['Prediction interrupted; please retry (code: PA)', 'unavailable'],
     [{ code: 7 }, 'internal'],
     [null, 'internal'],
