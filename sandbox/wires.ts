@@ -1,3 +1,4 @@
+import { openReplicate } from './replicate/wire.js';
 import { openArk } from './ark/wire.js';
 import type { SandboxContext } from './context.js';
 import { openKling } from './kling/wire.js';
@@ -5,4 +6,9 @@ import { openOpenAI } from './openai/wire.js';
 import type { SandboxWire } from './wire.js';
 
 /** Every emulator beside Google's, ComfyUI's and ACE-Step's: a new one is a line here and a name in `faults.ts`. */
-export const WIRES: readonly ((context: SandboxContext) => Promise<SandboxWire>)[] = [openArk, openOpenAI, openKling];
+export const WIRES: readonly ((context: SandboxContext) => Promise<SandboxWire>)[] = [
+  openArk,
+  openOpenAI,
+  openKling,
+  openReplicate,
+];

@@ -9,8 +9,17 @@ import { subjects as google } from './google/test-subjects.js';
 import { subjects as kling } from './kling/test-subjects.js';
 import { subjects as openai } from './openai/test-subjects.js';
 import { adapterFor, adapters } from './registry.js';
+import { subjects as replicate } from './replicate/test-subjects.js';
 
-const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep, ...ark, ...openai, ...kling };
+const subjects: Readonly<Record<string, Subject>> = {
+  ...google,
+  ...comfyui,
+  ...acestep,
+  ...ark,
+  ...openai,
+  ...kling,
+  ...replicate,
+};
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-goog-api-key'];
 const CALLBACK_URL = 'https://kiln.example.com/callbacks/provider/secret-token';

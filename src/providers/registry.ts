@@ -1,3 +1,4 @@
+import { replicate } from './replicate/index.js';
 import { acestep } from './acestep/index.js';
 import { ark } from './ark/index.js';
 import { comfyui } from './comfyui/index.js';
@@ -8,7 +9,7 @@ import type { ProviderId } from './ids.js';
 import { openai } from './openai/index.js';
 
 /** Every id has its adapter: a missing or misspelt one does not compile. */
-const byId: Readonly<Record<ProviderId, Adapter>> = { google, comfyui, acestep, ark, openai, kling };
+const byId: Readonly<Record<ProviderId, Adapter>> = { google, comfyui, acestep, ark, openai, kling, replicate };
 
 export const adapters: ReadonlyMap<string, Adapter> = new Map(Object.entries(byId));
 
