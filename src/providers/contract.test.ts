@@ -5,9 +5,10 @@ import { subjects as acestep } from './acestep/test-subjects.js';
 import { subjects as comfyui } from './comfyui/test-subjects.js';
 import { ProviderError, type Adapter, type Artifact, type MediaTask, type ProviderContext } from './contract.js';
 import { subjects as google } from './google/test-subjects.js';
+import { subjects as gpu } from './gpu/test-subjects.js';
 import { adapterFor, adapters } from './registry.js';
 
-const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep };
+const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep, ...gpu };
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-goog-api-key'];
 const CALLBACK_URL = 'https://kiln.example.com/callbacks/provider/secret-token';
