@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { PROVIDERS } from './faults.js';
 import { type Sandbox, startSandbox } from './server.js';
 import { call } from './test-client.js';
 
@@ -22,7 +23,7 @@ describe('admin', () => {
 
   it('lists what it emulates and every switch', async () => {
     const { body } = await call<{ emulates: object; switches: { faults: object } }>(sandbox.url);
-    expect(Object.keys(body.emulates)).toEqual(['vertex', 'gemini', 'comfyui', 'acestep']);
+    expect(Object.keys(body.emulates).toSorted()).toEqual(PROVIDERS.toSorted());
     expect(Object.keys(body.switches.faults)).toContain('truncate');
     expect((await call(`${sandbox.url}/_sandbox/health`)).body).toMatchObject({ status: 'ok' });
   });
