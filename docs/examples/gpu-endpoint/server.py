@@ -58,7 +58,7 @@ TYPES = {"mp4": "video/mp4", "webm": "video/webm", "png": "image/png", "jpg": "i
 
 def view(job):
     shown = {k: job[k] for k in ("id", "status", "progress", "stage", "artifacts", "warnings", "error", "timings") if k in job}
-    ahead = [j for j in jobs.values() if j["status"] in ("queued", "running") and j["at"] < job["at"]]
+    ahead = [j for j in list(jobs.values()) if j["status"] in ("queued", "running") and j["at"] < job["at"]]
     return {**shown, **({"queue_position": len(ahead)} if job["status"] == "queued" else {}), "boot_id": BOOT_ID}
 
 
@@ -99,9 +99,10 @@ def work():
         state = "ready"
     while True:
         job = waiting.get()
-        if job["status"] != "queued":
-            continue
-        job["status"], begun = "running", time.time()
+        with lock:
+            if job["status"] != "queued":
+                continue
+            job["status"], begun = "running", time.time()
 
         def progress(part, stage=None):
             if job["cancel"]:
@@ -233,10 +234,10 @@ def drain(server):
     """SIGTERM: takes nothing new, gives back what waits, finishes what runs if there is time."""
     global state
     state = "draining"
-    for job in [j for j in jobs.values() if j["status"] == "queued"]:
+    for job in [j for j in list(jobs.values()) if j["status"] == "queued"]:
         end(job, "failed", error={"code": "DRAINING", "message": "the server is shutting down", "retryable": True})
     until = time.time() + GRACE_S
-    while time.time() < until and any(j["status"] == "running" for j in jobs.values()):
+    while time.time() < until and any(j["status"] == "running" for j in list(jobs.values())):
         time.sleep(0.1)
     # The client downloads what it just finished; a pod's grace period ends this anyway.
     time.sleep(float(os.environ.get("LINGER_SECONDS", "5")))
