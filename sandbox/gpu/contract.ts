@@ -11,9 +11,7 @@ import { MODEL, validateSkyReels } from './skyreels.js';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const MAX_TIMEOUT_S = 604_800;
 
-/** What signs the callbacks: the sandbox's key as a Standard Webhooks secret. */
-export const callbackSecret = (key: string): string => `whsec_${Buffer.from(key).toString('base64')}`;
-
+/** By Standard Webhooks; the key is the sandbox's credential. */
 const sign =
   ({ key, clock }: SandboxContext, id: string) =>
   (body: Buffer): Record<string, string> => {

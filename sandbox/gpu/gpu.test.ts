@@ -344,7 +344,7 @@ describe('RunPod', () => {
     const { body } = await run({ input: input({ prompt: 'x [[sandbox:never]]' }), policy: { ttl: 10_000 } });
     expect((await status(body.id)).body).toMatchObject({ status: 'IN_PROGRESS', output: { progress: 0.5 } });
     expect((await call(`${runpod}/health`, { headers: AUTH })).body).toMatchObject({ jobs: { inProgress: 1 } });
-    const post = { method: 'POST', headers: AUTH };
+    const post = { method: 'POST', headers: { ...AUTH, 'content-type': 'application/json' } };
     expect((await call(`${runpod}/cancel/${body.id}`, post)).body).toEqual({ id: body.id, status: 'CANCELLED' });
     expect((await call(`${runpod}/purge-queue`, post)).body).toEqual({ removed: 0, status: 'completed' });
   });

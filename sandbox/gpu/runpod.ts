@@ -35,6 +35,14 @@ export function runpodRoutes(context: SandboxContext, jobs: GpuJobs, callbacks: 
       reply.code(error.http ?? error.statusCode ?? 500).send({ error: error.message }),
     );
     app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
+    // RunPod's own Python client says JSON where it sends no body.
+    app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+      try {
+        done(null, text === '' ? null : (JSON.parse(text as string) as unknown));
+      } catch {
+        done(bad('the body is not JSON'));
+      }
+    });
     // The reference pages show the bare key too.
     app.addHook('onRequest', async (request) => {
       const given = request.headers.authorization;

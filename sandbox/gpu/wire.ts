@@ -3,7 +3,7 @@ import { Callbacks } from '../callbacks.js';
 import type { SandboxContext } from '../context.js';
 import { Generations } from '../generations.js';
 import type { SandboxWire } from '../wire.js';
-import { callbackSecret, contractRoutes } from './contract.js';
+import { contractRoutes } from './contract.js';
 import { bucketRoutes, runpodRoutes } from './runpod.js';
 import { type GpuRequest, GpuServer } from './server.js';
 import { MODEL } from './skyreels.js';
@@ -48,7 +48,7 @@ export async function openGpu(context: SandboxContext): Promise<SandboxWire> {
         bases: { kiln: '/gpu/skyreels', runpod: '/gpu/runpod/v2/skyreels' },
         auth: 'Authorization: Bearer',
         models: [MODEL],
-        callbacks: `signed by Standard Webhooks with ${callbackSecret('<key>').slice(0, 6)}{base64 of the key} (kiln), unsigned (runpod)`,
+        callbacks: 'kiln: by Standard Webhooks, the key is the credential; runpod: unsigned',
         switches: {
           'POST /gpu/_sleep': '{load_ms?}: 503 loading from the next request on, for so long; loses all jobs of kiln',
           'POST /gpu/_restart': 'another boot_id; loses all jobs of kiln',

@@ -26,17 +26,19 @@ const BY_CODE: Readonly<Record<string, ProviderErrorKind>> = {
 const kindOfCode = (code: string | null | undefined): ProviderErrorKind | undefined =>
   typeof code === 'string' ? BY_CODE[code.toUpperCase()] : undefined;
 
-/** Contract: a call that was refused. Its own words at 503 prove that no job was taken, which a proxy's bare 503 does not. */
+/**
+ * Contract: a call that was refused. 503 is the server's own word for "not now", or that of a proxy that has no server to give
+ * the call to; other 5xx leave open what was accepted.
+ */
 export function kilnError(answer: HttpAnswer, effect: Effect, nowMs: number): ProviderError {
-  const body = parseMaybe(kilnRefusal, answer.text);
-  if (body === null) return fromStatus(answer, effect, nowMs);
-  const { error, state, eta_s: eta } = body;
+  const { error, state, eta_s: eta } = parseMaybe(kilnRefusal, answer.text) ?? {};
   const turnedAway = answer.status < 500 || answer.status === 503;
   const isVerdict = answer.status === 400 || answer.status === 422;
+  const message = error?.message ?? (state ? `the server is ${state}` : `HTTP ${answer.status}`);
   return new ProviderError(
     (isVerdict ? kindOfCode(error?.code) : undefined) ?? kindOfStatus(answer.status),
-    turnedAway && effect !== 'reads' ? 'rejected' : outcomeAfterSending(effect),
-    (error?.message ?? `the server is ${state ?? 'not ready'}`).slice(0, MESSAGE_MAX_CHARS),
+    turnedAway && answer.status !== 408 && effect !== 'reads' ? 'rejected' : outcomeAfterSending(effect),
+    message.slice(0, MESSAGE_MAX_CHARS),
     {
       upstreamStatus: answer.status,
       retryAfterMs: retryAfterMs(answer.headers, nowMs) ?? (typeof eta === 'number' ? eta * 1000 : undefined),

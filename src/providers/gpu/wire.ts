@@ -42,9 +42,11 @@ export const kilnJob = z.object({
 export type KilnJob = z.output<typeof kilnJob>;
 
 /** Contract: a refusal. A server that loads says `state` instead of `error`, or both. */
-export const kilnRefusal = z
-  .object({ error: failure.nullish(), state: z.string().nullish(), eta_s: z.number().nullish() })
-  .refine(({ error, state }) => Boolean(error) || Boolean(state));
+export const kilnRefusal = z.object({
+  error: failure.nullish(),
+  state: z.string().nullish(),
+  eta_s: z.number().nullish(),
+});
 
 /** Contract: GET /readyz. */
 export const readiness = z.object({ queued: z.number().nullish(), running: z.number().nullish() });
