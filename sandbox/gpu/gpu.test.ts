@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import sharp from 'sharp';
 import { Webhook } from 'standardwebhooks';
-import { Ffmpeg, findFfmpeg } from '../render/ffmpeg.js';
 import { type Sandbox, startSandbox } from '../server.js';
 import { call, download, probe, unanswered, until } from '../test-client.js';
+import { serveTestFiles, type TestFiles } from './test-files.js';
 
 const AUTH = { authorization: 'Bearer sandbox' };
 const MODEL = 'Skywork/SkyReels-V2-DF-14B-720P';
@@ -25,55 +19,15 @@ interface Job {
   state?: string;
   eta_s?: number;
 }
-interface RunpodJob {
-  id: string;
-  status: string;
-  output?: { artifacts?: { url: string }[]; warnings?: string[]; progress?: number };
-  error?: string;
-}
-interface Ring {
-  headers: IncomingMessage['headers'];
-  body: string;
-}
 
 let sandbox: Sandbox;
 let kiln: string;
-let runpod: string;
-let files: Server;
-let link: (name: string) => string;
-const rings: Ring[] = [];
+let files: TestFiles;
 
 beforeAll(async () => {
   sandbox = await startSandbox({ speed: 0 });
   kiln = `${sandbox.url}/gpu/skyreels`;
-  runpod = `${sandbox.url}/gpu/runpod/v2/skyreels`;
-  const folder = await mkdtemp(join(tmpdir(), 'gpu-files-'));
-  const wide = await sharp({ create: { width: 640, height: 360, channels: 3, background: '#3aa' } })
-    .png()
-    .toBuffer();
-  const tall = await sharp(wide).resize(360, 640, { fit: 'fill' }).png().toBuffer();
-  const clip = join(folder, 'clip.mp4');
-  await new Ffmpeg(findFfmpeg()).run([['-f', 'lavfi', '-i', 'testsrc=s=320x180:r=24:d=2'], [clip]]);
-  await writeFile(join(folder, 'wide.png'), wide);
-  const served: Record<string, Buffer> = { '/wide.png': wide, '/tall.png': tall, '/cut.png': wide.subarray(0, 100) };
-  served['/clip.mp4'] = await import('node:fs/promises').then(({ readFile }) => readFile(clip));
-  await rm(folder, { recursive: true, force: true });
-  files = createServer((request, response) => {
-    if (request.method === 'POST') {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        rings.push({ headers: request.headers, body: Buffer.concat(chunks).toString() });
-        response.end('{}');
-      });
-      return;
-    }
-    const bytes = served[request.url ?? ''];
-    response.writeHead(bytes ? 200 : 404, { 'content-type': 'application/octet-stream' });
-    response.end(bytes);
-  });
-  await new Promise<void>((resolve) => files.listen(0, '127.0.0.1', resolve));
-  link = (name) => `http://127.0.0.1:${(files.address() as AddressInfo).port}/${name}`;
+  files = await serveTestFiles();
 });
 afterEach(() => sandbox.clearFaults());
 afterAll(async () => {
@@ -93,7 +47,7 @@ const reference = (role: string, name: string) => ({
   role,
   index: 0,
   content_type: name.endsWith('.mp4') ? 'video/mp4' : 'image/png',
-  url: link(name),
+  url: files.link(name),
 });
 const post = (body: object, key: string = randomUUID(), headers: Record<string, string> = AUTH) =>
   call<Job>(`${kiln}/v1/jobs`, { headers: { ...headers, 'idempotency-key': key }, json: { id: key, ...body } });
@@ -186,7 +140,7 @@ describe('the contract', () => {
   it('refuses references it can not read', async () => {
     const image = (url: string) =>
       input({ operation: 'image_to_video', references: [{ ...reference('image', 'wide.png'), url }] });
-    for (const url of [link('gone.png'), link('cut.png'), link('clip.mp4'), '/etc/passwd'])
+    for (const url of [files.link('gone.png'), files.link('cut.png'), files.link('clip.mp4'), '/etc/passwd'])
       expect((await post({ input: image(url) })).body.error).toMatchObject({ code: 'INVALID_INPUT', param: 'image' });
   });
 
@@ -213,10 +167,9 @@ describe('the contract', () => {
     const wanted = (query: string) => ({
       input: input({
         operation: 'image_to_video',
-        references: [{ ...reference('image', 'wide.png'), url: `${link('wide.png')}${query}` }],
+        references: [{ ...reference('image', 'wide.png'), url: `${files.link('wide.png')}${query}` }],
       }),
     });
-    files.prependOnceListener('request', (request) => (request.url = '/wide.png'));
     const first = await post(wanted('?sig=1'), key);
     expect([first.status, (await post(wanted('?sig=2'), key)).status]).toEqual([202, 200]);
     expect((await post({ input: input({ prompt: 'another' }) }, key)).body.error?.code).toBe('CONFLICT');
@@ -254,9 +207,9 @@ describe('the contract', () => {
   });
 
   it('rings, signed', async () => {
-    rings.length = 0;
-    const { body } = await post({ input: input(), webhook: link('ring') });
-    const ring = await until(async () => rings[0]);
+    files.rings.length = 0;
+    const { body } = await post({ input: input(), webhook: files.link('ring') });
+    const ring = await until(async () => files.rings[0]);
     const verified = new Webhook(Buffer.from('sandbox').toString('base64')).verify(
       ring.body,
       ring.headers as Record<string, string>,
@@ -297,80 +250,5 @@ describe('the contract', () => {
     expect(await unanswered(`${kiln}/v1/jobs`, { method: 'POST', headers, body: JSON.stringify(body) })).toBe('drop');
     expect((await post(body, key)).status).toBe(200);
     expect(sandbox.requests({ provider: 'gpu', contains: 'drop-after' })).toMatchObject([{ outcome: 'accepted' }]);
-  });
-});
-
-describe('RunPod', () => {
-  const run = (body: object, headers: Record<string, string> = AUTH) =>
-    call<RunpodJob>(`${runpod}/run`, { headers, json: body });
-  const status = (id: string) => call<RunpodJob>(`${runpod}/status/${id}`, { headers: AUTH });
-  const ended = (id: string): Promise<RunpodJob> =>
-    until(async () => {
-      const { body } = await status(id);
-      return !['IN_QUEUE', 'IN_PROGRESS'].includes(body.status) && body;
-    });
-
-  it('makes a clip, and the bucket asks for no key', async () => {
-    const { body } = await run({ input: input({ seed: 5 }), policy: { executionTimeout: 5000, ttl: 60_000 } });
-    expect(body).toEqual({ id: expect.any(String) as string, status: 'IN_QUEUE' });
-    const done = await ended(body.id);
-    expect(done).toMatchObject({ status: 'COMPLETED', output: { warnings: [expect.stringContaining('25 frames')] } });
-    const { streams } = probe(await download(done.output?.artifacts?.[0]?.url ?? ''), 'mp4');
-    expect(streams).toMatchObject([{ codec_name: 'h264', width: 1280, height: 720, nb_read_frames: '25' }]);
-  });
-
-  it('refuses its envelope at once, and lets the worker refuse the input', async () => {
-    for (const body of [
-      {},
-      { input: {} },
-      { input: input(), id: 'x' },
-      { input: input(), policy: { ttl: 1 } },
-      { input: input(), policy: { executiontimeout: 5000 } },
-    ])
-      expect(await run(body)).toMatchObject({ status: 400, body: { error: expect.any(String) as string } });
-    const { body } = await run({ input: input({ duration_seconds: 300 }) });
-    const { status: word, error } = await ended(body.id);
-    expect([word, JSON.parse(error ?? '') as unknown]).toEqual([
-      'FAILED',
-      expect.objectContaining({ code: 'INVALID_INPUT', param: 'duration_seconds' }),
-    ]);
-    expect((await run({ input: input() }, { authorization: 'Bearer x' })).status).toBe(401);
-    expect((await run({ input: input() }, { authorization: 'sandbox' })).status).toBe(200);
-    expect((await status(randomUUID())).status).toBe(404);
-    expect((await call(`${sandbox.url}/gpu/runpod/v2/other/health`, { headers: AUTH })).status).toBe(404);
-  });
-
-  it('tells of progress, cancels, purges, and deletes by its ttl', async () => {
-    const { body } = await run({ input: input({ prompt: 'x [[sandbox:never]]' }), policy: { ttl: 10_000 } });
-    expect((await status(body.id)).body).toMatchObject({ status: 'IN_PROGRESS', output: { progress: 0.5 } });
-    expect((await call(`${runpod}/health`, { headers: AUTH })).body).toMatchObject({ jobs: { inProgress: 1 } });
-    const post = { method: 'POST', headers: { ...AUTH, 'content-type': 'application/json' } };
-    expect((await call(`${runpod}/cancel/${body.id}`, post)).body).toEqual({ id: body.id, status: 'CANCELLED' });
-    expect((await call(`${runpod}/purge-queue`, post)).body).toEqual({ removed: 0, status: 'completed' });
-  });
-
-  it('rings, unsigned', async () => {
-    rings.length = 0;
-    const { body } = await run({ input: input(), webhook: link('ring') });
-    const ring = await until(async () => rings[0]);
-    expect(JSON.parse(ring.body)).toMatchObject({ id: body.id, status: 'COMPLETED' });
-    expect(ring.headers['webhook-signature']).toBeUndefined();
-  });
-
-  it('shows its switches', async () => {
-    for (const marker of ['fail', 'oom', 'policy']) {
-      const { body } = await run({ input: input({ prompt: `x [[sandbox:${marker}]]` }) });
-      expect((await ended(body.id)).status).toBe('FAILED');
-    }
-    for (const [marker, code] of [
-      ['429', 429],
-      ['500', 500],
-      ['503', 503],
-      ['policy-submit', 400],
-    ] as const)
-      expect((await run({ input: input({ prompt: `x [[sandbox:${marker}]]` }) })).status).toBe(code);
-    const gone = await run({ input: input({ prompt: 'x [[sandbox:expired]]' }) });
-    const url = (await ended(gone.body.id)).output?.artifacts?.[0]?.url ?? '';
-    expect((await fetch(url)).status).toBe(404);
   });
 });

@@ -207,4 +207,10 @@ describe('the contract', () => {
     expect((await kiln.sandbox.requests('gpu')).at(-1)?.path).toBe('/gpu/runpod/v2/skyreels/run');
     await steer('_restart');
   });
+
+  it('where neither takes it, the substitute answers, if it may', async () => {
+    await kiln.sandbox.arm({ provider: 'gpu', fault: '429', times: 2, match: 'busy' });
+    const done = await run(job('busy'));
+    expect(done).toMatchObject({ status: 'succeeded', route: { provider: 'comfyui', substituted: true } });
+  });
 });
