@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto';
 import { type FaultName, type FaultPhase, FAULTS, faultSpec, isFaultName } from './fault-table.js';
 
-export const PROVIDERS = ['vertex', 'gemini', 'comfyui', 'acestep', 'ark', 'openai', 'kling', 'replicate'] as const;
+export const PROVIDERS = [
+  'vertex',
+  'gemini',
+  'comfyui',
+  'acestep',
+  'ark',
+  'openai',
+  'kling',
+  'replicate',
+  'gpu',
+] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 /** Faults that travel with a task; the value is the marker's `=VALUE`, or null. */

@@ -1,3 +1,4 @@
+import { openGpu } from './gpu/wire.js';
 import { openReplicate } from './replicate/wire.js';
 import { openArk } from './ark/wire.js';
 import type { SandboxContext } from './context.js';
@@ -11,4 +12,5 @@ export const WIRES: readonly ((context: SandboxContext) => Promise<SandboxWire>)
   openOpenAI,
   openKling,
   openReplicate,
+  openGpu,
 ];

@@ -5,6 +5,8 @@ import { renderPicture, seedHue } from './picture.js';
 import type { Clip } from './recipes.js';
 
 const SOUND_BPM = 100;
+/** Longest fade to the last picture: each frame of one costs as much as four others. */
+const FADE_MAX_SECONDS = 10;
 
 /** `hsl(hue, 85%, 60%)` as ffmpeg writes colours. */
 function accentColour(hue: number): string {
@@ -39,9 +41,11 @@ export async function renderClip(ffmpeg: Ffmpeg, clip: Clip, scratch: string, ou
     const last = `${scratch}.last.png`;
     await writeFile(last, await renderPicture({ kind: 'scaled', of: clip.last, width, height, fit: 'cover' }));
     inputs.push(['-framerate', String(fps), '-i', last]);
+    const fade = Math.min(seconds, FADE_MAX_SECONDS);
+    const from = seconds - fade;
     graph.push(
-      `[3:v]format=yuva420p,${held},fade=t=in:st=0:d=${seconds.toFixed(3)}:alpha=1[last]`,
-      `${ground}[last]overlay[faded]`,
+      `[3:v]format=yuva420p,${held},fade=t=in:st=${from.toFixed(3)}:d=${fade.toFixed(3)}:alpha=1[last]`,
+      `${ground}[last]overlay${from > 0 ? `=enable='gte(t,${from.toFixed(3)})'` : ''}[faded]`,
     );
     ground = '[faded]';
   }

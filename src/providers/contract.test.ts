@@ -6,6 +6,7 @@ import { subjects as ark } from './ark/test-subjects.js';
 import { subjects as comfyui } from './comfyui/test-subjects.js';
 import { ProviderError, type Adapter, type Artifact, type MediaTask, type ProviderContext } from './contract.js';
 import { subjects as google } from './google/test-subjects.js';
+import { subjects as gpu } from './gpu/test-subjects.js';
 import { subjects as kling } from './kling/test-subjects.js';
 import { subjects as openai } from './openai/test-subjects.js';
 import { adapterFor, adapters } from './registry.js';
@@ -19,6 +20,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   ...openai,
   ...kling,
   ...replicate,
+  ...gpu,
 };
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-goog-api-key'];
