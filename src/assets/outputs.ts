@@ -102,7 +102,7 @@ export class Outputs {
   }
 
   async dropKept(keys: readonly string[]): Promise<void> {
-    await this.objects.delete(keys);
+    if (keys.length > 0) await this.objects.delete(keys);
   }
 
   /** What one submit had kept, when nothing names it. */

@@ -95,6 +95,7 @@ test('canceled while the answer is on its way: what was bought is paid for, and 
   expect(done).toMatchObject({ status: 'canceled' });
   expect(done.cost.charged_micro_usd).toBe(done.cost.held_micro_usd);
   expect((await attemptsOf(kiln.database, id)).map(({ state }) => state)).toEqual(['succeeded']);
+  await until('its bytes are gone', async () => (await keptOf(id)).length === 0);
   await expectBooks(kiln, id, ['settle']);
 });
 

@@ -7,8 +7,10 @@ import type { AttemptRow } from '../store/rows.js';
 /** What the sandbox takes for a key. */
 export const SANDBOX_KEY = 'sandbox';
 
-/** What the sandbox signs its callbacks with, where a provider would have agreed on a secret. */
-const SANDBOX_CALLBACK_SECRET = `whsec_${Buffer.from('sandbox-callback-secret-0001').toString('base64')}`;
+/** What the sandbox signs callbacks with where the operator and the provider agree on a secret; others name their own. */
+const SANDBOX_CALLBACK_SECRETS: Readonly<Record<string, string>> = {
+  kling: `whsec_${Buffer.from('sandbox-callback-secret-0001').toString('base64')}`,
+};
 
 /** Credentials by the name that a route and its attempts keep: a task is visible only to the account that bought it. */
 @Injectable()
@@ -23,8 +25,8 @@ export class Credentials {
   }
 
   /** Undefined: the provider signs by itself, or not at all. */
-  callbackSecretOf(attempt: Pick<AttemptRow, 'credential' | 'route'>): string | undefined {
-    if (attempt.route.sandbox) return SANDBOX_CALLBACK_SECRET;
+  callbackSecretOf(attempt: Pick<AttemptRow, 'credential' | 'route' | 'provider'>): string | undefined {
+    if (attempt.route.sandbox) return SANDBOX_CALLBACK_SECRETS[attempt.provider];
     return attempt.credential === null ? undefined : this.config.callbackSecrets[attempt.credential];
   }
 }

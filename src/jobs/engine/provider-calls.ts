@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EGRESS, type Egress } from '../../egress/egress.js';
-import type { Adapter, Capabilities, ProviderContext, Submitted, TaskState } from '../../providers/contract.js';
+import type {
+  Adapter,
+  Artifact,
+  Capabilities,
+  ProviderContext,
+  Submitted,
+  TaskState,
+} from '../../providers/contract.js';
 import { ProviderError } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
 import { randomUUID } from 'node:crypto';
@@ -19,6 +26,10 @@ export const CALL_TIMEOUT_MS = 15_000;
 type CallSite = Pick<AttemptRow, 'id' | 'jobId' | 'run' | 'provider' | 'credential' | 'route' | 'endpoint' | 'token'>;
 
 type SynchronousResult = Omit<Extract<TaskState, { state: 'succeeded' }>, 'state'>;
+
+/** Object keys of what a submit kept. */
+export const keptKeys = (artifacts: readonly Artifact[] | null): string[] =>
+  (artifacts ?? []).flatMap(({ kept }) => (kept === undefined ? [] : [kept]));
 
 /** What is saved as the task of a submit: where the wire is synchronous, the result itself, so that one write makes it safe. */
 export function taskIdOf(submitted: Submitted): JsonValue {

@@ -8,7 +8,7 @@ import { options, settings } from './options.js';
 import { kilnBody, kindOf, runpodBody, settingsOf, unsupported } from './request.js';
 import { kilnState, runpodState } from './result.js';
 import { kilnJob, readiness, runpodHealth, runpodJob, source, taskId as taskIdShape, type TaskId } from './wire.js';
-import { signatureProblem } from './webhook.js';
+import { signatureProblem } from '../standard-webhook.js';
 
 /** A server in the cluster may ask for no key; RunPod always does. */
 function auth(ctx: ProviderContext): Record<string, string> {

@@ -278,7 +278,7 @@ describe('kling callbacks', () => {
   test('the published vector', async () => {
     expect(await verify()).toBeNull();
     expect(await verify({ secret: secret.replace('whsec_', '') })).toBeNull();
-    expect(await verify({ body: body.replace('5', '6') })).toBe('the signature is wrong');
+    expect(await verify({ body: body.replace('5', '6') })).toBe('no signature fits');
     expect(await verify({ secret: `whsec_${Buffer.from('another').toString('base64')}` })).toEqual(expect.any(String));
   });
 

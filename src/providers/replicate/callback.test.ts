@@ -43,7 +43,7 @@ describe('callbacks', () => {
   test('the configured secret alone counts where there is one', async () => {
     const { verify, asked } = secrets(holding(OLD));
     expect(await verify(NEW, 0, { callbackSecret: NEW })).toBeNull();
-    expect(await verify(OLD, 0, { callbackSecret: NEW })).toMatch(/configured/);
+    expect(await verify(OLD, 0, { callbackSecret: NEW })).toBe('no signature fits');
     expect(asked()).toBe(0);
   });
 

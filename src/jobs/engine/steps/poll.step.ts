@@ -16,7 +16,7 @@ import { PollPace } from '../poll-pace.js';
 import { ProgressRepository } from '../progress.repository.js';
 import { RouteHealthRepository } from '../route-health.repository.js';
 import { WarmthRepository } from '../warmth.repository.js';
-import type { Next, StepContext } from '../step.js';
+import { msUntil, type Next, type StepContext } from '../step.js';
 
 /** A provider that says "no such task" is believed after this long, and only twice in a row. */
 const MISSING_GRACE_MS = 5000;
@@ -62,6 +62,9 @@ export class PollStep {
     const first = firstPollMs(claim.job, attempt);
     // A callback says that there is something to see.
     if (attempt.polls === 0 && attempt.rungAt === null && elapsedMs < first) return { delayMs: first - elapsedMs };
+    // At most one poll a second comes of callbacks; what rings meanwhile counts on this one.
+    const restMs = attempt.rungAt === null ? 0 : msUntil(claim, attempt.rungAt);
+    if (restMs > 0) return { delayMs: restMs };
     const since = attempt.providerDoneAt ?? attempt.submittedAt ?? attempt.createdAt;
     if (claim.now.getTime() - since.getTime() > attempt.route.maxRunSeconds * 1000)
       return this.tooLong(context, attempt);

@@ -11,7 +11,7 @@ import type { AttemptRow } from '../../store/rows.js';
 import { reach } from '../../store/fault-points.js';
 import { LostResults } from '../lost-results.js';
 import { Notifier } from '../notifier.js';
-import { ProviderCalls } from '../provider-calls.js';
+import { keptKeys, ProviderCalls } from '../provider-calls.js';
 import { StorageHealth } from '../storage-health.js';
 import type { Next, StepContext } from '../step.js';
 
@@ -87,8 +87,7 @@ export class StoreStep {
 
   /** Stored under their own keys now. Where this fails, they go with the outputs. */
   private async dropKept({ artifacts }: AttemptRow): Promise<void> {
-    const keys = (artifacts ?? []).flatMap(({ kept }) => (kept === undefined ? [] : [kept]));
-    if (keys.length > 0) await this.outputs.dropKept(keys).catch(() => undefined);
+    await this.outputs.dropKept(keptKeys(artifacts)).catch(() => undefined);
   }
 
   private async failed(claim: StepContext['claim'], attempt: AttemptRow, error: unknown): Promise<Next> {

@@ -4,8 +4,8 @@ import { isOpenAttempt } from '../../domain/states.js';
 import { AttemptsRepository } from '../../store/attempts.repository.js';
 import type { AttemptRow } from '../../store/rows.js';
 import { toAttemptError } from '../attempt-failures.js';
-import { Outcomes } from '../outcome.js';
-import { CALL_TIMEOUT_MS, ProviderCalls } from '../provider-calls.js';
+import { AssetsOfJobs, Outcomes } from '../outcome.js';
+import { CALL_TIMEOUT_MS, keptKeys, ProviderCalls } from '../provider-calls.js';
 import { RouteTrouble } from '../route-trouble.js';
 import type { StepContext } from '../step.js';
 
@@ -22,6 +22,7 @@ export class TendStep {
     private readonly calls: ProviderCalls,
     private readonly outcomes: Outcomes,
     private readonly trouble: RouteTrouble,
+    private readonly assets: AssetsOfJobs,
   ) {}
 
   /** Milliseconds until one of them is due again; null when none is open. */
@@ -93,12 +94,13 @@ export class TendStep {
     }
     const state = await this.calls.poll(attempt, signal);
     switch (state.state) {
-      case 'succeeded':
-        return this.close(attempt, {
-          state: 'succeeded',
-          artifacts: state.artifacts,
-          upstreamCostMicroUsd: state.upstreamCostMicroUsd ?? null,
-        });
+      case 'succeeded': {
+        const { artifacts, upstreamCostMicroUsd = null } = state;
+        await this.close(attempt, { state: 'succeeded', artifacts, upstreamCostMicroUsd });
+        // Nobody will store them any more.
+        await this.assets.outputs.dropKept(keptKeys(artifacts)).catch(() => undefined);
+        return null;
+      }
       case 'failed':
         return this.close(attempt, { state: 'failed', error: toAttemptError(state.error, state.error.kind) });
       case 'missing':
