@@ -6,7 +6,7 @@ import { answerGoogleError, GoogleError, showFault } from './errors.js';
 import { interactionRoutes } from './interactions.js';
 import { failedStatus, filteredReasons } from './outcomes.js';
 import { submitVeo } from './veo-submit.js';
-import type { GoogleGeneration, GoogleWork } from './work.js';
+import { fileName, type GoogleGeneration, type GoogleWork, outputNamed } from './work.js';
 
 const BODY_LIMIT_BYTES = 140 * 1024 * 1024;
 const RESPONSE_TYPE = 'type.googleapis.com/google.ai.generativelanguage.v1beta.PredictLongRunningResponse';
@@ -22,8 +22,20 @@ export function geminiRoutes(context: SandboxContext, work: GoogleWork) {
       throw new GoogleError('NOT_FOUND', `The requested URL ${request.url} was not found on this server.`);
     });
     app.addHook('onRequest', async (request) => checkKey(request, context.key));
+    // Google's SDKs took the beta until 2, and take the other since 3.
+    for (const version of ['v1beta', 'v1']) {
+      const linked = (id: string, index: number): string =>
+        `${options.prefix}/${version}/files/${fileName(id, index)}:download?alt=media`;
+      await app.register(modelRoutes(context, work, linked), { prefix: version });
+      await app.register(interactionRoutes(context, work, linked), { prefix: version });
+    }
+  };
+}
+
+function modelRoutes(context: SandboxContext, work: GoogleWork, linked: (id: string, index: number) => string) {
+  return async function register(app: FastifyInstance): Promise<void> {
     app.post<{ Params: { modelAndVerb: string } }>(
-      '/v1beta/models/:modelAndVerb',
+      '/models/:modelAndVerb',
       { bodyLimit: BODY_LIMIT_BYTES },
       async (request, reply) => {
         const [model = '', verb = ''] = request.params.modelAndVerb.split(':');
@@ -32,30 +44,23 @@ export function geminiRoutes(context: SandboxContext, work: GoogleWork) {
         throw new GoogleError('NOT_FOUND', `Method ${verb} is not known.`);
       },
     );
-    app.get<{ Params: { model: string; id: string } }>(
-      '/v1beta/models/:model/operations/:id',
-      async (request, reply) => {
-        context.recorder.count('gemini', 'polls');
-        const name = `models/${request.params.model}/operations/${request.params.id}`;
-        const operation = work.gemini.find(request.params.id);
-        if (operation?.request.kind !== 'operation' || operation.request.name !== name)
-          throw new GoogleError('NOT_FOUND', `Operation ${name} not found.`);
-        const fault = context.faults.during('gemini', 'poll', operation.id, operation.prompt, operation.faults);
-        if (fault !== null && showFault(reply, fault, null)) return reply;
-        return describe(work, operation, name, (index) =>
-          linkTo(request, filePath(options.prefix, operation.id, index), operation),
-        );
-      },
-    );
+    app.get<{ Params: { model: string; id: string } }>('/models/:model/operations/:id', async (request, reply) => {
+      context.recorder.count('gemini', 'polls');
+      const name = `models/${request.params.model}/operations/${request.params.id}`;
+      const operation = work.gemini.find(request.params.id);
+      if (operation?.request.kind !== 'operation' || operation.request.name !== name)
+        throw new GoogleError('NOT_FOUND', `Operation ${name} not found.`);
+      const fault = context.faults.during('gemini', 'poll', operation.id, operation.prompt, operation.faults);
+      if (fault !== null && showFault(reply, fault, null)) return reply;
+      return describe(work, operation, name, (index) => linkTo(request, linked(operation.id, index), operation));
+    });
     app.get<{ Params: { fileAndVerb: string }; Querystring: { alt?: string } }>(
-      '/v1beta/files/:fileAndVerb',
+      '/files/:fileAndVerb',
       async (request, reply) => {
         const [file = '', verb = ''] = request.params.fileAndVerb.split(':');
         if (verb !== 'download' || request.query.alt !== 'media')
           throw new GoogleError('NOT_FOUND', 'Only :download?alt=media is known.');
-        const cut = file.lastIndexOf('-');
-        const wanted = { id: file.slice(0, cut), index: Number(file.slice(cut + 1)) };
-        return sendOutput(context, work.gemini, wanted, request, reply, () => {
+        return sendOutput(context, work.gemini, outputNamed(file), request, reply, () => {
           throw new GoogleError(
             'NOT_FOUND',
             `You do not have permission to access the File ${file} or it may not exist.`,
@@ -63,12 +68,8 @@ export function geminiRoutes(context: SandboxContext, work: GoogleWork) {
         });
       },
     );
-    await app.register(interactionRoutes(context, work, (id, index) => filePath(options.prefix, id, index)));
   };
 }
-
-const filePath = (prefix: string, id: string, index: number): string =>
-  `${prefix}/v1beta/files/${id}-${index}:download?alt=media`;
 
 /** The key comes in its header, or in the address, where Vercel's AI SDK puts it to download. */
 function checkKey(request: FastifyRequest, key: string): void {

@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { SandboxContext } from '../context.js';
 import type { Output } from '../generations.js';
@@ -6,7 +6,7 @@ import { linkTo, typeOf } from '../media.js';
 import { breakOff } from '../transport.js';
 import { secondsAsked } from './content-models.js';
 import { GoogleError, invalid, showFault } from './errors.js';
-import { type Fields, fields } from './fields.js';
+import { type Fields, fields, onlyKnown } from './fields.js';
 import { inlined, renderedSoon, sendWithResults } from './inline.js';
 import {
   INTERACTION_MODELS,
@@ -16,7 +16,7 @@ import {
 } from './interactions-validate.js';
 import { failedStatus, withheldStatus } from './outcomes.js';
 import { submitted, unknownModel } from './submit.js';
-import type { GoogleGeneration, GoogleWork } from './work.js';
+import { type GoogleGeneration, type GoogleWork, newWorkId } from './work.js';
 
 const BODY_LIMIT_BYTES = 100 * 1024 * 1024;
 const REALISTIC_MS = { music: 25_000, video: 40_000 } as const;
@@ -26,33 +26,44 @@ const BPM = 96;
 const LOOK_MS = 20;
 const SIDES = { '360p': [640, 360], '720p': [1280, 720], '1080p': [1920, 1080], '4k': [3840, 2160] } as const;
 
+/** What stands before the id of the work. */
+const ID_PREFIX = 'v1_';
+const nameOf = (id: string): string => `${ID_PREFIX}${id}`;
+
 /** Interactions of the Gemini API: created, run in the background or to their end, asked about, cancelled, deleted. */
 export function interactionRoutes(
   context: SandboxContext,
   work: GoogleWork,
-  filePath: (id: string, index: number) => string,
+  linked: (id: string, index: number) => string,
 ) {
   const view = (interaction: GoogleGeneration, request: FastifyRequest, reply: FastifyReply) =>
-    describe(
-      context,
-      work,
-      interaction,
-      (index) => linkTo(request, filePath(interaction.id, index), interaction),
-      reply,
-    );
+    describe(context, work, interaction, (index) => linkTo(request, linked(interaction.id, index), interaction), reply);
 
   function found(id: string): GoogleGeneration {
-    const interaction = work.gemini.find(id);
+    const interaction = id.startsWith(ID_PREFIX) ? work.gemini.find(id.slice(ID_PREFIX.length)) : null;
     if (interaction?.request.kind !== 'interaction' || work.gemini.stateOf(interaction) === 'missing')
       throw new GoogleError('NOT_FOUND', `Interaction ${id} not found.`);
     return interaction;
   }
 
   return async function register(app: FastifyInstance): Promise<void> {
-    app.post('/v1beta/interactions', { bodyLimit: BODY_LIMIT_BYTES }, async (request, reply) =>
+    // Google's SDK cancels with no body, and still says that it is JSON.
+    app.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string' },
+      async (_request: FastifyRequest, body: string) => {
+        if (body === '') return undefined;
+        try {
+          return JSON.parse(body) as unknown;
+        } catch {
+          throw invalid('Invalid JSON payload received.');
+        }
+      },
+    );
+    app.post('/interactions', { bodyLimit: BODY_LIMIT_BYTES }, async (request, reply) =>
       create(context, work, { request, reply }, view),
     );
-    app.get<{ Params: { id: string } }>('/v1beta/interactions/:id', async (request, reply) => {
+    app.get<{ Params: { id: string } }>('/interactions/:id', async (request, reply) => {
       context.recorder.count('gemini', 'polls');
       const interaction = found(request.params.id);
       const { id, prompt, faults } = interaction;
@@ -60,19 +71,20 @@ export function interactionRoutes(
       if (fault !== null && showFault(reply, fault, null)) return reply;
       return view(interaction, request, reply);
     });
-    app.post<{ Params: { id: string } }>('/v1beta/interactions/:id/cancel', async (request) => {
+    app.post<{ Params: { id: string } }>('/interactions/:id/cancel', async (request) => {
       context.recorder.count('gemini', 'cancels');
+      onlyKnown(fields(request.body ?? {}, ''), [], '');
       const interaction = found(request.params.id);
       const state = work.gemini.stateOf(interaction);
       if (state !== 'running' && state !== 'queued')
         throw new GoogleError(
           'FAILED_PRECONDITION',
-          `Interaction ${interaction.id} has ended and can not be cancelled.`,
+          `Interaction ${nameOf(interaction.id)} has ended and can not be cancelled.`,
         );
       await work.gemini.cancel(interaction);
       return { ...headOf(interaction), status: 'cancelled' };
     });
-    app.delete<{ Params: { id: string } }>('/v1beta/interactions/:id', async (request) => {
+    app.delete<{ Params: { id: string } }>('/interactions/:id', async (request) => {
       await work.gemini.forget(found(request.params.id));
       return {};
     });
@@ -101,7 +113,7 @@ async function create(
     if (known === undefined) throw unknownModel(model, 'interactions');
     const valid = await validateInteraction(known, body, context.studio);
     const interaction = await work.gemini.accept({
-      id: `v1_${randomUUID()}`,
+      id: newWorkId(),
       prompt: rawPrompt,
       faults: context.faults.bind('gemini', rawPrompt, prompt.faults),
       request: { kind: 'interaction', model, delivery: valid.delivery },
@@ -109,7 +121,7 @@ async function create(
       realisticMs: REALISTIC_MS[known.kind],
     });
     return {
-      taskId: interaction.id,
+      taskId: nameOf(interaction.id),
       answer: async () => {
         if (valid.background) return view(interaction, request, reply);
         if (interaction.readyAtMs === null) {
@@ -172,7 +184,7 @@ function outputOf(model: string, known: InteractionModel, wanted: InteractionReq
 function headOf(interaction: GoogleGeneration): object {
   const { id, request, createdAtMs } = interaction;
   return {
-    id,
+    id: nameOf(id),
     object: 'interaction',
     ...(request.kind === 'interaction' && { model: request.model }),
     created: new Date(createdAtMs).toISOString(),
@@ -191,7 +203,7 @@ async function describe(
   const failed = (error: object) => ({ ...head, status: 'failed', steps: [{ type: 'model_output', error }] });
   switch (work.gemini.stateOf(interaction)) {
     case 'missing':
-      throw new GoogleError('NOT_FOUND', `Interaction ${interaction.id} not found.`);
+      throw new GoogleError('NOT_FOUND', `Interaction ${nameOf(interaction.id)} not found.`);
     case 'queued':
       return { ...head, status: 'queued' };
     case 'running':
@@ -239,7 +251,7 @@ async function finished(
   if (paths === null) return { ...head, status: 'in_progress', steps: [] };
   context.recorder.count('gemini', 'downloads');
   const fault = context.faults.during('gemini', 'download', id, prompt, faults);
-  if (fault === 'expired') throw new GoogleError('NOT_FOUND', `Interaction ${id} not found.`);
+  if (fault === 'expired') throw new GoogleError('NOT_FOUND', `Interaction ${nameOf(id)} not found.`);
   const contents = await Promise.all(
     paths.map(async (path, index) => ({ ...typed[index], data: await inlined(path, fault) })),
   );

@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { SandboxContext } from '../context.js';
 import type { Output } from '../generations.js';
@@ -6,7 +6,7 @@ import type { Picture } from '../render/recipes.js';
 import type { Surface } from './fields.js';
 import { submitted, unknownModel } from './submit.js';
 import { validateVeo, type VeoRequest } from './veo-validate.js';
-import type { GoogleWork } from './work.js';
+import { type GoogleWork, newWorkId } from './work.js';
 
 export const VEO_MODELS = [
   'veo-3.1-generate-001',
@@ -34,7 +34,7 @@ export async function submitVeo(
     const model = modelPath.split('/').at(-1) ?? '';
     if (!VEO_MODELS.some((known) => known === model)) throw unknownModel(model, 'predictLongRunning');
     const valid = await validateVeo(surface, request.body, context.studio);
-    const id = randomUUID();
+    const id = newWorkId();
     const name = `${modelPath}/operations/${id}`;
     await work[surface].accept({
       id,

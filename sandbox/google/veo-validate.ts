@@ -10,6 +10,7 @@ import {
   optional,
   readPicture,
   type Surface,
+  text,
   wrongType,
 } from './fields.js';
 
@@ -137,9 +138,9 @@ async function readReferences(value: unknown, studio: Studio): Promise<Picture[]
     const path = `referenceImages[${index}]`;
     const reference = fields(entry, path);
     onlyKnown(reference, ['image', 'referenceType'], path);
-    // Left out by Vercel's AI SDK.
-    if ((reference['referenceType'] ?? 'asset') !== 'asset')
-      throw invalid(`\`${path}.referenceType\` must be "asset".`);
+    // In capitals by Google's SDKs, in small letters in its documentation; Vercel's AI SDK leaves it out.
+    const type = text(reference, 'referenceType', path) ?? 'asset';
+    if (type.toLowerCase() !== 'asset') throw invalid(`\`${path}.referenceType\` must be "asset".`);
     pictures.push(await readImage(reference['image'], `${path}.image`, studio));
   }
   return pictures;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { SandboxContext } from '../context.js';
 import { type Generation, Generations } from '../generations.js';
 import type { Surface } from './fields.js';
@@ -20,3 +21,14 @@ export async function openGoogleWork(context: SandboxContext): Promise<GoogleWor
     gemini: await Generations.open<Work>(context, 'gemini', LIFETIME_MS),
   };
 }
+
+/** Without hyphens: Google's SDK takes the letters and digits after `files/` for the name of a file, and stops at any other. */
+export const newWorkId = (): string => randomUUID().replaceAll('-', '');
+const ID_LENGTH = 32;
+
+/** The name of one output as a file, and back. */
+export const fileName = (id: string, index: number): string => `${id}${index}`;
+export const outputNamed = (file: string): { id: string; index: number } => ({
+  id: file.slice(0, ID_LENGTH),
+  index: Number(file.slice(ID_LENGTH) || Number.NaN),
+});
