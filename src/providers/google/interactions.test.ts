@@ -106,6 +106,12 @@ describe('interactions: poll', () => {
   });
 });
 
+test('interactions: an answer that breaks off in its bytes is an error of the poll', async () => {
+  const whole = JSON.stringify(interactions.song);
+  const wire = new CannedWire().on(POLL, { text: whole.slice(0, whole.indexOf('SUQzBA') + 4), chunkBytes: 9 });
+  await expect(google.poll(TASK, wire.context(GEMINI))).rejects.toMatchObject({ kind: 'internal', outcome: 'unknown' });
+});
+
 describe('interactions: cancel', () => {
   test.each([
     ['cancelled', { json: interactions.cancelled }, 'canceled'],

@@ -1,3 +1,4 @@
+import { finished } from 'node:stream/promises';
 import { addressOf, ARTIFACT_MAX_BYTES, openAt } from '../../artifact-stream.js';
 import type { Artifact, ArtifactStream, MediaTask, ProviderContext, Submitted, TaskState } from '../../contract.js';
 import { exchange, parseBody, parseMaybe, request, SUBMIT_TIMEOUT_MS } from '../../exchange.js';
@@ -34,6 +35,7 @@ export function interactionCalls(authorise: Authorise) {
     }
     const { text } = await takeValues(response.body, DATA_KEY, async (value) => {
       value.resume();
+      await finished(value);
     }).catch((error: unknown) => {
       throw fromTransport(error, effect);
     });

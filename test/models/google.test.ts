@@ -1,0 +1,326 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { until } from '../../sandbox/test-client.js';
+import type { JobView } from '../../src/jobs/view/job-view.js';
+import { dropGround, type Ground, type Kiln, newGround, startKiln } from '../support/kiln.js';
+import { type AliasRun, runAlias, titleOf } from '../support/run-alias.js';
+
+/** Google has ended these on the Gemini API; others speak the same wire, and an operator's overlay brings them back. */
+const OVERLAY = `models:
+  veo-3.1: { routes: { gemini: { retires_on: null } } }
+  veo-3.1-fast: { routes: { gemini: { retires_on: null } } }
+  nano-banana-2: { routes: { gemini: { retires_on: null } } }
+`;
+
+let ground: Ground;
+let kiln: Kiln;
+beforeAll(async () => {
+  ground = await newGround();
+  const overlay = join(ground.dir, 'overlay.yaml');
+  await writeFile(overlay, OVERLAY);
+  kiln = await startKiln({ ground, env: { KILN_CATALOG: overlay } });
+});
+afterAll(async () => {
+  await kiln.close();
+  await dropGround(ground);
+});
+
+type Row = Omit<AliasRun, 'expect'> & { expect: Omit<AliasRun['expect'], 'type'> };
+const typed = (rows: Row[], type: AliasRun['expect']['type']): AliasRun[] =>
+  rows.map((row) => ({ ...row, expect: { type, ...row.expect } }));
+
+const LANDSCAPE = { width: 1280, height: 720 };
+const short = { prompt: 'a kite over dunes', duration_seconds: 4 };
+const long = { prompt: 'a kite over dunes', duration_seconds: 8 };
+
+/** What both wires and both models do. */
+const veo = (model: string, only: string, upstreamModel: string): Row[] => [
+  {
+    model,
+    only,
+    operation: 'text_to_video',
+    input: short,
+    expect: { ...LANDSCAPE, seconds: 4, sound: true, contentType: 'video/mp4', upstreamModel, substituted: false },
+  },
+  {
+    model,
+    only,
+    operation: 'text_to_video',
+    input: { ...short, duration_seconds: 6, aspect_ratio: '9:16', negative_prompt: 'text', fps: 24 },
+    expect: { width: 720, height: 1280, seconds: 6 },
+  },
+  {
+    model,
+    only,
+    operation: 'image_to_video',
+    input: short,
+    files: { image: 'image' },
+    expect: { ...LANDSCAPE, seconds: 4 },
+  },
+  {
+    model,
+    only,
+    operation: 'first_last_frame',
+    input: short,
+    files: { image: 'image', last_image: 'image' },
+    expect: { ...LANDSCAPE, seconds: 4 },
+  },
+  {
+    model,
+    only,
+    operation: 'reference_to_video',
+    input: long,
+    files: { reference_images: ['image', 'square', 'image'] },
+    expect: { ...LANDSCAPE, seconds: 8 },
+  },
+];
+
+const onVertex = (model: string): Row[] => [
+  {
+    model,
+    only: 'vertex',
+    operation: 'text_to_video',
+    input: { ...short, seed: 7 },
+    expect: { ...LANDSCAPE, seconds: 4 },
+  },
+  {
+    model,
+    only: 'vertex',
+    operation: 'text_to_video',
+    input: { ...short, generate_audio: false },
+    providerOptions: { google: { person_generation: 'allow_adult' } },
+    expect: { ...LANDSCAPE, seconds: 4, sound: false },
+  },
+];
+
+const sharp = (model: string, only: string, resolution: string, width: number, height: number): Row => ({
+  model,
+  only,
+  operation: 'text_to_video',
+  input: { ...long, resolution },
+  expect: { width, height, seconds: 8, sound: true },
+});
+
+const picture = (only: string, upstreamModel: string, substituted: boolean): Row[] => {
+  const common = { model: 'nano-banana-2', only };
+  const prompt = 'a shop sign that says OPEN';
+  const of = { upstreamModel, substituted, contentType: 'image/png' };
+  return [
+    {
+      ...common,
+      operation: 'text_to_image',
+      input: { prompt },
+      expect: { width: 1024, height: 1024, ...of },
+    },
+    {
+      ...common,
+      operation: 'text_to_image',
+      input: { prompt, aspect_ratio: '21:9', resolution: '2K', seed: 7 },
+      expect: { width: 3168, height: 1344, ...of },
+    },
+    {
+      ...common,
+      operation: 'text_to_image',
+      input: { prompt, aspect_ratio: '8:1' },
+      expect: { width: 3072, height: 384, ...of },
+    },
+    {
+      ...common,
+      operation: 'image_to_image',
+      input: { prompt: 'make it night' },
+      files: { images: ['image'] },
+      expect: { width: 1376, height: 768, ...of },
+    },
+    {
+      ...common,
+      operation: 'image_to_image',
+      input: { prompt: 'all of these on one table', aspect_ratio: '1:1' },
+      files: { images: Array.from({ length: 14 }, (_, index) => (index % 2 === 0 ? 'square' : 'image')) },
+      expect: { width: 1024, height: 1024, ...of },
+    },
+  ];
+};
+const small = (only: string): Row => ({
+  model: 'nano-banana-2',
+  only,
+  operation: 'text_to_image',
+  input: { prompt: 'a leaf', resolution: '512' },
+  expect: { width: 512, height: 512 },
+});
+const huge = (only: string): Row => ({
+  model: 'nano-banana-2',
+  only,
+  operation: 'text_to_image',
+  input: { prompt: 'a leaf', resolution: '4K' },
+  expect: { width: 4096, height: 4096 },
+});
+
+const song = (only: string, upstreamModel: string, substituted: boolean): Row[] => {
+  const common = { model: 'lyria-3', only, operation: 'generate' };
+  const of = { upstreamModel, substituted };
+  return [
+    {
+      ...common,
+      input: { prompt: 'slow rain', duration_seconds: 12 },
+      expect: {
+        seconds: 12,
+        contentType: 'audio/mpeg',
+        warnings: /duration_seconds 12 was written into the prompt/,
+        ...of,
+      },
+    },
+    {
+      ...common,
+      input: { prompt: 'slow rain', duration_seconds: 10, instrumental: true, format: 'wav' },
+      expect: { seconds: 10, contentType: 'audio/wav', ...of },
+    },
+    {
+      ...common,
+      input: { prompt: 'slow rain', duration_seconds: 10, lyrics: '[Verse]\nDrops on the roof', format: 'mp3' },
+      expect: { seconds: 10, contentType: 'audio/mpeg', ...of },
+    },
+  ];
+};
+
+const rows: AliasRun[] = [
+  ...typed(
+    [
+      ...veo('veo-3.1', 'vertex', 'veo-3.1-generate-001'),
+      ...veo('veo-3.1', 'gemini', 'veo-3.1-generate-preview'),
+      ...veo('veo-3.1-fast', 'vertex', 'veo-3.1-fast-generate-001'),
+      ...veo('veo-3.1-fast', 'gemini', 'veo-3.1-fast-generate-preview'),
+      ...onVertex('veo-3.1'),
+      ...onVertex('veo-3.1-fast'),
+      sharp('veo-3.1', 'vertex', '1080p', 1920, 1080),
+      sharp('veo-3.1', 'gemini', '1080p', 1920, 1080),
+      sharp('veo-3.1-fast', 'vertex', '1080p', 1920, 1080),
+      sharp('veo-3.1-fast', 'gemini', '1080p', 1920, 1080),
+      sharp('veo-3.1', 'vertex', '4k', 3840, 2160),
+      sharp('veo-3.1-fast', 'gemini', '4k', 3840, 2160),
+    ],
+    'video',
+  ),
+  ...typed(
+    [
+      ...picture('vertex', 'gemini-3.1-flash-image', false),
+      ...picture('gemini', 'gemini-3.1-flash-image', false),
+      ...picture('successor', 'gemini-nano-banana-2.1', true),
+      small('vertex'),
+      small('gemini'),
+      huge('vertex'),
+      huge('successor'),
+    ],
+    'image',
+  ),
+  ...typed([...song('pro', 'lyria-3-pro-preview', false), ...song('successor', 'lyria-3.5', true)], 'audio'),
+];
+
+describe('every route makes what was asked for', () => {
+  test.each(rows.map((row) => [titleOf(row), row] as const))('%s', async (_title, row) => runAlias(kiln, row));
+});
+
+const run = async (model: string, only: string, prompt: string, more: object = {}): Promise<JobView> => {
+  const length =
+    model === 'lyria-3' ? { duration_seconds: 10 } : model.startsWith('veo') ? { duration_seconds: 4 } : {};
+  const job = await kiln.post({
+    model,
+    input: { prompt, ...length, ...more },
+    routing: { only: [only], allow_fallback: false },
+  });
+  return kiln.finished(job.id, 60);
+};
+const ROUTES = [
+  ['veo-3.1', 'vertex'],
+  ['veo-3.1', 'gemini'],
+  ['nano-banana-2', 'vertex'],
+  ['nano-banana-2', 'gemini'],
+  ['lyria-3', 'pro'],
+  ['lyria-3', 'successor'],
+] as const;
+const NOTHING = { outputs: [], cost: { charged_micro_usd: 0 } };
+
+describe('what the filter withholds', () => {
+  test.each(ROUTES)('%s by %s: of the prompt, and of the result', async (model, only) => {
+    for (const fault of ['policy-submit', 'policy'])
+      expect(await run(model, only, `x [[sandbox:${fault}]]`)).toMatchObject({
+        status: 'failed',
+        error: { code: 'content_policy', retryable: false },
+        ...NOTHING,
+      });
+  });
+});
+
+describe('a result that can not be kept', () => {
+  test.each(ROUTES)('%s by %s: no bytes, a web page', async (model, only) => {
+    for (const fault of ['zero-bytes', 'not-media'])
+      expect(await run(model, only, `x [[sandbox:${fault}]]`)).toMatchObject({
+        status: 'failed',
+        error: { code: 'invalid_result' },
+        ...NOTHING,
+      });
+  });
+
+  test('a link that is dead, or leads where nobody may go', async () => {
+    expect((await run('veo-3.1', 'gemini', 'x [[sandbox:expired]]')).error).toMatchObject({ code: 'result_expired' });
+    const astray = await run('veo-3.1', 'gemini', 'x [[sandbox:off-origin]]');
+    expect(astray.error).toMatchObject({ code: 'invalid_result', retryable: true });
+    expect(JSON.stringify(astray.error)).not.toContain('169.254');
+  });
+
+  test('an answer that always breaks off is given up, and nothing is charged', async () => {
+    expect(await run('nano-banana-2', 'vertex', 'x [[sandbox:truncate-always]]')).toMatchObject({
+      status: 'failed',
+      error: { code: 'outcome_unknown' },
+      ...NOTHING,
+    });
+  });
+});
+
+describe('an answer that breaks off once', () => {
+  test.each(ROUTES)('%s by %s: what is stored in the end is whole', async (model, only) => {
+    const job = await run(model, only, 'rain [[sandbox:truncate]]');
+    expect(job).toMatchObject({ status: 'succeeded', error: null });
+    const bytes = Buffer.from(await (await fetch(job.outputs[0]?.url ?? '')).arrayBuffer());
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(job.outputs[0]?.sha256);
+  });
+
+  test.each([
+    ['nano-banana-2', 'gemini'],
+    ['lyria-3', 'pro'],
+  ])('%s by %s: one that never came is asked for once more', async (model, only) => {
+    const prompt = `rain [[sandbox:drop-after=1]] for ${model}`;
+    expect(await run(model, only, prompt)).toMatchObject({ status: 'succeeded', error: null });
+    const sent = await kiln.sandbox.requests('gemini');
+    const accepted = sent.filter((one) => one.outcome === 'accepted' && JSON.stringify(one.body).includes(prompt));
+    expect(accepted).toHaveLength(2);
+  });
+});
+
+test('a picture is changed turn by turn: the former one is named by its job', async () => {
+  const first = await run('nano-banana-2', 'vertex', 'a boat');
+  const second = await run('nano-banana-2', 'vertex', 'turn two: make it night', {
+    images: [{ job_id: first.id, output: 0 }],
+  });
+  expect(second).toMatchObject({ status: 'succeeded', outputs: [{ width: 1024, height: 1024 }] });
+  const sent = (await kiln.sandbox.requests('vertex')).find((one) => JSON.stringify(one.body).includes('turn two'));
+  expect(sent?.body).toMatchObject({
+    contents: [
+      {
+        role: 'user',
+        parts: [{ text: 'turn two: make it night' }, { inlineData: { mimeType: 'image/png' } }],
+      },
+    ],
+  });
+});
+
+test('an interaction that runs is cancelled with its job', async () => {
+  const prompt = 'endless rain [[sandbox:latency=120000]]';
+  const job = await kiln.post({ model: 'lyria-3', input: { prompt }, routing: { only: ['successor'] } });
+  await until(async () =>
+    (await kiln.sandbox.requests('gemini')).some((one) => JSON.stringify(one.body).includes(prompt)),
+  );
+  expect((await kiln.call('POST', `/v1/jobs/${job.id}/cancel`, {})).status).toBeLessThan(300);
+  expect(await kiln.finished(job.id)).toMatchObject({ status: 'canceled', outputs: [] });
+  expect((await kiln.sandbox.counts('gemini'))['cancels']).toBe(1);
+});
