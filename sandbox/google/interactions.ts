@@ -123,7 +123,7 @@ async function create(
     return {
       taskId: nameOf(interaction.id),
       answer: async () => {
-        if (valid.background) return view(interaction, request, reply);
+        if (valid.background) return { ...headOf(interaction), status: 'in_progress', steps: [] };
         if (interaction.readyAtMs === null) {
           breakOff(reply, 'hang');
           return reply;

@@ -102,6 +102,30 @@ const sharp = (model: string, only: string, resolution: string, width: number, h
   expect: { width, height, seconds: 8, sound: true },
 });
 
+const omni = { model: 'gemini-omni-1.1-flash', only: 'gemini' };
+const omniRows: Row[] = [
+  {
+    ...omni,
+    operation: 'text_to_video',
+    input: { prompt: 'a kite', duration_seconds: 3, aspect_ratio: '9:16', seed: 7 },
+    expect: { width: 720, height: 1280, seconds: 3, sound: true, contentType: 'video/mp4' },
+  },
+  {
+    ...omni,
+    operation: 'image_to_video',
+    input: { prompt: 'the boat leaves', duration_seconds: 5, resolution: '1080p' },
+    files: { image: 'image' },
+    expect: { width: 1920, height: 1080, seconds: 5, sound: true },
+  },
+  {
+    ...omni,
+    operation: 'reference_to_video',
+    input: { prompt: 'these two at sea', duration_seconds: 4 },
+    files: { reference_images: ['square', 'image'] },
+    expect: { ...LANDSCAPE, seconds: 4, sound: true },
+  },
+];
+
 const picture = (only: string, upstreamModel: string, substituted: boolean): Row[] => {
   const common = { model: 'nano-banana-2', only };
   const prompt = 'a shop sign that says OPEN';
@@ -198,6 +222,7 @@ const rows: AliasRun[] = [
       sharp('veo-3.1-fast', 'gemini', '1080p', 1920, 1080),
       sharp('veo-3.1', 'vertex', '4k', 3840, 2160),
       sharp('veo-3.1-fast', 'gemini', '4k', 3840, 2160),
+      ...omniRows,
     ],
     'video',
   ),
@@ -237,6 +262,7 @@ const ROUTES = [
   ['nano-banana-2', 'gemini'],
   ['lyria-3', 'pro'],
   ['lyria-3', 'successor'],
+  ['gemini-omni-1.1-flash', 'gemini'],
 ] as const;
 const NOTHING = { outputs: [], cost: { charged_micro_usd: 0 } };
 
@@ -262,10 +288,13 @@ describe('a result that can not be kept', () => {
   });
 
   test('a link that is dead, or leads where nobody may go', async () => {
-    expect((await run('veo-3.1', 'gemini', 'x [[sandbox:expired]]')).error).toMatchObject({ code: 'result_expired' });
-    const astray = await run('veo-3.1', 'gemini', 'x [[sandbox:off-origin]]');
-    expect(astray.error).toMatchObject({ code: 'invalid_result', retryable: true });
-    expect(JSON.stringify(astray.error)).not.toContain('169.254');
+    for (const model of ['veo-3.1', 'gemini-omni-1.1-flash']) {
+      const dead = await run(model, 'gemini', 'x [[sandbox:expired]]');
+      expect(dead.error).toMatchObject({ code: 'result_expired' });
+      const astray = await run(model, 'gemini', 'x [[sandbox:off-origin]]');
+      expect(astray.error).toMatchObject({ code: 'invalid_result', retryable: true });
+      expect(JSON.stringify(astray.error)).not.toContain('169.254');
+    }
   });
 
   test('an answer that always breaks off is given up, and nothing is charged', async () => {
