@@ -148,7 +148,10 @@ describe('generateContent: music', () => {
       generationConfig: { responseModalities: ['AUDIO', 'TEXT'], responseMimeType: 'audio/wav' },
     });
     expect(submitted.artifacts).toEqual([{ type: 'audio', contentType: 'audio/mpeg', source: null, kept: 'kept-0' }]);
-    expect(submitted.warnings).toEqual([expect.stringContaining('duration_seconds 150') as string]);
+    expect(submitted.warnings).toEqual([
+      expect.stringContaining('duration_seconds 150') as string,
+      'format wav was asked for; the provider made audio/mpeg',
+    ]);
   });
 
   test.each([

@@ -42,6 +42,8 @@ export function contentCalls(authorise: Authorise) {
         if (!kept) throw new ProviderError('internal', 'unknown', 'a result that was announced was not in the answer');
         return { ...kept, contentType: mimeType };
       });
+      const other = body.generationConfig.responseMimeType && found.find(({ mimeType }) => !mimeType.includes('wav'));
+      if (other) warnings.push(`format wav was asked for; the provider made ${other.mimeType}`);
       return { taskId: null, artifacts, ...(warnings.length > 0 && { warnings }) };
     },
   };
