@@ -5,7 +5,9 @@ import { NODES } from './comfyui/nodes.js';
 import type { SandboxContext } from './context.js';
 import { FAULTS, type FaultName, isFaultName } from './fault-table.js';
 import { type ArmedFault, type Provider, PROVIDERS } from './faults.js';
-import { VEO_MODELS } from './google/operations.js';
+import { CONTENT_MODELS } from './google/content-models.js';
+import { INTERACTION_MODELS } from './google/interactions-validate.js';
+import { VEO_MODELS } from './google/veo-submit.js';
 
 /** A fault that was asked for wrongly, as a message; else the fault. */
 function readFault(body: unknown): ArmedFault | string {
@@ -107,9 +109,13 @@ function describe(comfyInstances: number, emulated: object): object {
       vertex: {
         base: '/vertex/v1/projects/{project}/locations/{location}/publishers/google',
         auth: 'Authorization: Bearer',
-        models: VEO_MODELS,
+        models: [...VEO_MODELS, ...Object.keys(CONTENT_MODELS)],
       },
-      gemini: { base: '/gemini/v1beta', auth: 'x-goog-api-key', models: VEO_MODELS },
+      gemini: {
+        base: '/gemini/v1beta',
+        auth: 'x-goog-api-key',
+        models: [...new Set([...VEO_MODELS, ...Object.keys(CONTENT_MODELS), ...Object.keys(INTERACTION_MODELS)])],
+      },
       comfyui: {
         bases: Array.from({ length: comfyInstances }, (_, index) => `/comfyui/${index}`),
         auth: null,

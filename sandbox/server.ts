@@ -14,8 +14,8 @@ import { ComfySockets } from './comfyui/sockets.js';
 import type { SandboxContext } from './context.js';
 import { type ArmedFault, FaultBoard, type Provider } from './faults.js';
 import { geminiRoutes } from './google/gemini.js';
-import { VeoOperations } from './google/operations.js';
 import { vertexRoutes } from './google/vertex.js';
+import { openGoogleWork } from './google/work.js';
 import { type RecordedSubmit, Recorder } from './recorder.js';
 import { findFfmpeg } from './render/ffmpeg.js';
 import { Studio } from './render/studio.js';
@@ -28,7 +28,7 @@ export interface SandboxOptions {
   host?: string;
   /** Default 0: a free one. */
   port?: number;
-  /** Where renders, uploads and Google's operations live. Default: a temporary folder, removed on close. */
+  /** Where renders, uploads and accepted generations live. Default: a temporary folder, removed on close. */
   dataDir?: string;
   /** Factor on every default latency: 1 is realistic (default), 0.01 a hundred times faster. */
   speed?: number;
@@ -74,15 +74,15 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     recorder: new Recorder(),
     studio,
   };
-  const operations = await VeoOperations.open(context);
+  const google = await openGoogleWork(context);
   const comfy = Array.from({ length: options.comfyInstances ?? 2 }, () => new ComfyInstance(context));
   const acestep = new AceStepServer(context);
 
   const app = fastify({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
   await app.register(multipart, { limits: { fileSize: BODY_LIMIT_BYTES } });
   sleepRoutes(app, new Sleepers(context));
-  await app.register(vertexRoutes(context, operations), { prefix: '/vertex' });
-  await app.register(geminiRoutes(context, operations), { prefix: '/gemini' });
+  await app.register(vertexRoutes(context, google), { prefix: '/vertex' });
+  await app.register(geminiRoutes(context, google), { prefix: '/gemini' });
   await app.register(comfyuiRoutes(context, comfy), { prefix: '/comfyui/:instance' });
   await app.register(acestepRoutes(context, acestep), { prefix: '/acestep' });
   const wires = await Promise.all(WIRES.map((open) => open(context)));

@@ -4,6 +4,7 @@ import { breakOff } from '../transport.js';
 
 const HTTP_OF = {
   INVALID_ARGUMENT: 400,
+  FAILED_PRECONDITION: 400,
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
   NOT_FOUND: 404,

@@ -1,15 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { SandboxContext } from '../context.js';
-import { sendTruncated } from '../transport.js';
+import { submitContent } from './content.js';
 import { answerGoogleError, GoogleError, invalid, showFault } from './errors.js';
-import { filteredReasons, operationError } from './outcomes.js';
-import type { VeoOperation, VeoOperations } from './operations.js';
-import { submitVeo } from './submit.js';
+import { inlined, renderedSoon, sendWithResults } from './inline.js';
+import { failedStatus, filteredReasons } from './outcomes.js';
+import { submitVeo } from './veo-submit.js';
+import type { GoogleGeneration, GoogleWork } from './work.js';
 
-/** A poll answers "still running" rather than wait longer than this for a render. */
-const MAX_RENDER_WAIT_MS = 5_000;
-const BODY_LIMIT_BYTES = 100 * 1024 * 1024;
+const BODY_LIMIT_BYTES = 140 * 1024 * 1024;
 
 interface ModelParams {
   project: string;
@@ -17,8 +15,8 @@ interface ModelParams {
   modelAndVerb: string;
 }
 
-/** Veo on Vertex AI: `:predictLongRunning` and `:fetchPredictOperation`, results inline as base64. */
-export function vertexRoutes(context: SandboxContext, operations: VeoOperations) {
+/** Vertex AI: Veo's `:predictLongRunning` and `:fetchPredictOperation`, with results inline, and `:generateContent`. */
+export function vertexRoutes(context: SandboxContext, work: GoogleWork) {
   return async function register(app: FastifyInstance): Promise<void> {
     app.setErrorHandler(answerGoogleError);
     app.setNotFoundHandler((request) => {
@@ -32,24 +30,32 @@ export function vertexRoutes(context: SandboxContext, operations: VeoOperations)
         );
       }
     });
-    app.post<{ Params: ModelParams }>(
-      '/v1/projects/:project/locations/:location/publishers/google/models/:modelAndVerb',
-      { bodyLimit: BODY_LIMIT_BYTES },
-      async (request, reply) => {
-        const { project, location, modelAndVerb } = request.params;
-        const [model = '', verb = ''] = modelAndVerb.split(':');
-        const modelPath = `projects/${project}/locations/${location}/publishers/google/models/${model}`;
-        if (verb === 'predictLongRunning') return submitVeo(context, operations, 'vertex', modelPath, request, reply);
-        if (verb === 'fetchPredictOperation') return poll(context, operations, modelPath, request, reply);
-        throw new GoogleError('NOT_FOUND', `Method ${verb} is not known.`);
-      },
-    );
+    // The SDKs take the beta where nobody says otherwise.
+    for (const version of ['v1', 'v1beta1'])
+      app.post<{ Params: ModelParams }>(
+        `/${version}/projects/:project/locations/:location/publishers/google/models/:modelAndVerb`,
+        { bodyLimit: BODY_LIMIT_BYTES },
+        async (request, reply) => {
+          const { project, location, modelAndVerb } = request.params;
+          const [model = '', verb = ''] = modelAndVerb.split(':');
+          const modelPath = `projects/${project}/locations/${location}/publishers/google/models/${model}`;
+          if (verb === 'predictLongRunning') return submitVeo(context, work, 'vertex', modelPath, request, reply);
+          if (verb === 'fetchPredictOperation') return poll(context, work, modelPath, request, reply);
+          if (verb === 'generateContent') {
+            // Image models are served from there only.
+            if (location !== 'global')
+              throw new GoogleError('NOT_FOUND', `Publisher Model \`${modelPath}\` not found.`);
+            return submitContent(context, 'vertex', model, request, reply);
+          }
+          throw new GoogleError('NOT_FOUND', `Method ${verb} is not known.`);
+        },
+      );
   };
 }
 
 async function poll(
   context: SandboxContext,
-  operations: VeoOperations,
+  work: GoogleWork,
   modelPath: string,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -57,70 +63,56 @@ async function poll(
   context.recorder.count('vertex', 'polls');
   const name = operationNameOf(request.body);
   if (!name.startsWith(`${modelPath}/operations/`)) throw invalid(`Operation ${name} does not belong to ${modelPath}.`);
-  const operation = operations.find(name.slice(name.lastIndexOf('/') + 1));
-  if (operation?.name !== name || operation.wire !== 'vertex')
+  const operation = work.vertex.find(name.slice(name.lastIndexOf('/') + 1));
+  if (operation?.request.kind !== 'operation' || operation.request.name !== name)
     throw new GoogleError('NOT_FOUND', `Operation ${name} not found.`);
   const fault = context.faults.during('vertex', 'poll', operation.id, operation.prompt, operation.faults);
   if (fault !== null && showFault(reply, fault, null)) return reply;
-  const state = operations.stateOf(operation);
-  switch (state) {
+  switch (work.vertex.stateOf(operation)) {
     case 'missing':
       throw new GoogleError('NOT_FOUND', `Operation ${name} not found.`);
+    case 'queued':
     case 'running':
+    // Nobody can cancel an operation.
+    case 'canceled':
       return { name };
     case 'failed':
-      return { name, done: true, error: operationError(operation) };
+      return { name, done: true, error: failedStatus(operation.faults) };
     case 'filtered':
       return {
         name,
         done: true,
         response: {
           '@type': RESPONSE_TYPE,
-          raiMediaFilteredCount: operation.clips.length,
+          raiMediaFilteredCount: operation.outputs.length,
           raiMediaFilteredReasons: filteredReasons('vertex'),
         },
       };
     case 'empty':
       return { name, done: true, response: { '@type': RESPONSE_TYPE } };
     case 'done':
-      return finished(context, operation, reply);
+      return finished(context, operation, name, reply);
   }
 }
 
 const RESPONSE_TYPE = 'type.googleapis.com/cloud.ai.large_models.vision.GenerateVideoResponse';
 
-async function finished(context: SandboxContext, operation: VeoOperation, reply: FastifyReply): Promise<object> {
-  const { name } = operation;
-  const rendered = Promise.all(operation.clips.map((clip) => context.studio.clip(clip)));
-  const paths = await Promise.race([
-    rendered,
-    new Promise<null>((resolve) => setTimeout(resolve, MAX_RENDER_WAIT_MS, null).unref()),
-  ]);
-  if (paths === null) {
-    rendered.catch((error: unknown) => reply.log.error(error));
-    return { name };
-  }
+async function finished(
+  context: SandboxContext,
+  operation: GoogleGeneration,
+  name: string,
+  reply: FastifyReply,
+): Promise<object> {
+  const paths = await renderedSoon(context, operation.outputs, reply);
+  if (paths === null) return { name };
   context.recorder.count('vertex', 'downloads');
   const fault = context.faults.during('vertex', 'download', operation.id, operation.prompt, operation.faults);
   if (fault === 'expired') throw new GoogleError('NOT_FOUND', `Operation ${name} not found.`);
   const videos = await Promise.all(
-    paths.map(async (path) => ({
-      bytesBase64Encoded: (await contentOf(path, fault)).toString('base64'),
-      mimeType: 'video/mp4',
-    })),
+    paths.map(async (path) => ({ bytesBase64Encoded: await inlined(path, fault), mimeType: 'video/mp4' })),
   );
-  const body = { name, done: true, response: { '@type': RESPONSE_TYPE, raiMediaFilteredCount: 0, videos } };
-  if (fault === 'truncate' || fault === 'truncate-always') {
-    sendTruncated(reply, 'application/json; charset=UTF-8', Buffer.from(JSON.stringify(body)));
-    return reply;
-  }
-  return body;
-}
-
-async function contentOf(path: string, fault: string | null): Promise<Buffer> {
-  if (fault === 'zero-bytes') return Buffer.alloc(0);
-  if (fault === 'not-media') return Buffer.from('<!doctype html><title>Sign in</title>');
-  return readFile(path);
+  const response = { '@type': RESPONSE_TYPE, raiMediaFilteredCount: 0, videos };
+  return sendWithResults(reply, { name, done: true, response }, fault);
 }
 
 function operationNameOf(body: unknown): string {

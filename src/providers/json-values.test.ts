@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { readAll } from '../../test/support/provider-wire.js';
 import { ProviderError } from './contract.js';
-import { decodeValue, readToValue, takeValues } from './json-values.js';
+import { decodeValue, readToValue, takeValues, withoutValues } from './json-values.js';
 
 const inChunks = (text: string, size: number): Readable =>
   Readable.from(
@@ -100,5 +100,18 @@ describe('values taken out as they pass', () => {
       throw new Error('no room');
     });
     await expect(taking).rejects.toThrow('no room');
+  });
+});
+
+describe('values left out of a JSON document', () => {
+  test.each([1, 2, 3, 7, 64, 10_000])('chunks of %i bytes: the rest passes as it is', async (size) => {
+    const passed = await readAll(withoutValues(inChunks(document, size), 'bytes'));
+    expect(passed.toString()).toBe(
+      document.replace(first.toString('base64'), '').replace(second.toString('base64'), ''),
+    );
+  });
+
+  test('a document that ends in a value fails', async () => {
+    await expect(readAll(withoutValues(inChunks('{"bytes":"abc', 4), 'bytes'))).rejects.toBeInstanceOf(ProviderError);
   });
 });

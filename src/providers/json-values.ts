@@ -12,7 +12,7 @@ const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byt
 
 export interface ScanEvents {
   /** Bytes outside the values. */
-  text(chunk: Buffer): void;
+  text(chunk: Buffer): unknown;
   begin(index: number): void;
   /** Part of the `index`-th value, unescaped. */
   value(index: number, part: Buffer): void;
@@ -146,6 +146,29 @@ export async function readToValue(
   }
   scanner.finish();
   return { reached: false, text: Buffer.concat(kept).toString('utf8') };
+}
+
+/**
+ * A document with the string values of `key` left empty, as it passes: for what nobody reads and may be as long as a
+ * result.
+ */
+export const withoutValues = (body: Readable, key: string): Readable =>
+  Readable.from(emptied(body, key), { objectMode: false });
+
+async function* emptied(body: Readable, key: string): AsyncGenerator<Buffer> {
+  let kept: Buffer[] = [];
+  const scanner = new ValueScanner(key, {
+    text: (chunk) => kept.push(chunk),
+    begin: () => undefined,
+    value: () => undefined,
+    end: () => undefined,
+  });
+  for await (const chunk of body) {
+    scanner.push(chunk as Buffer);
+    yield* kept;
+    kept = [];
+  }
+  scanner.finish();
 }
 
 async function* decode(body: Readable, key: string, ordinal: number): AsyncGenerator<Buffer> {

@@ -1,3 +1,4 @@
+import type { EgressResponse } from '../../egress/egress.js';
 import { ProviderError, type ProviderErrorKind } from '../contract.js';
 import { parseMaybe } from '../exchange.js';
 import { fromStatus, kindOfStatus, RAW_MAX_CHARS, retryAfterMs, type Effect, type HttpAnswer } from '../http-errors.js';
@@ -34,8 +35,15 @@ function kindOf(httpStatus: number, status: string, message: string, reasons: st
   }
 }
 
+/** A refusal whose body may be lost as well. */
+export const answerOf = async (response: EgressResponse): Promise<HttpAnswer> => ({
+  status: response.status,
+  headers: response.headers,
+  text: await response.text().catch(() => ''),
+});
+
 /**
- * An HTTP error of either wire. There is no idempotency key, so on a submit a 5xx leaves open whether a video was started;
+ * An HTTP error of any wire. There is no idempotency key, so on a submit a 5xx leaves open whether work was started;
  * only Google's own UNAVAILABLE envelope says that the call was turned away, which a proxy's bare 503 does not.
  */
 export function toError(answer: HttpAnswer, effect: Effect, nowMs: number): ProviderError {

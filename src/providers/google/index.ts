@@ -1,122 +1,90 @@
 import type { JsonValue } from '../../common/json.js';
-import { openAt, addressOf, ARTIFACT_MAX_BYTES } from '../artifact-stream.js';
-import { ProviderError, type Adapter, type ArtifactStream, type ProviderContext, type TaskState } from '../contract.js';
-import { encodePath, exchange, parseBody, parseTaskId, request, SUBMIT_TIMEOUT_MS } from '../exchange.js';
-import { fromTransport } from '../http-errors.js';
+import { ProviderError, type Adapter, type TaskShape } from '../contract.js';
+import { parseTaskId } from '../exchange.js';
 import { serviceAccountTokens, type TokenSource } from './access-token.js';
-import { toError } from './error.js';
-import { decodeValue, readToValue } from '../json-values.js';
-import { options, settings, settingsShape, type Wire } from './options.js';
-import { toWire, unsupported } from './request.js';
-import { fromGemini, fromVertex, inlineVideo } from './result.js';
-import { geminiOperation, source, started, taskId as taskIdShape, vertexOperation, type TaskId } from './wire.js';
+import { authoriseWith } from './auth.js';
+import { contentCalls } from './content/calls.js';
+import { unsupported as contentUnsupported } from './content/request.js';
+import { interactionCalls } from './interactions/calls.js';
+import { unsupported as interactionsUnsupported } from './interactions/request.js';
+import { options, settings, settingsShape, surfaceOf, type Wire } from './options.js';
+import { veoCalls } from './veo/calls.js';
+import { unsupported as veoUnsupported } from './veo/request.js';
+import { taskId as taskIdShape } from './wire.js';
 
-/** The field that holds a finished video inside Vertex's status answer. */
-const INLINE_KEY = 'bytesBase64Encoded';
-const JSON_TYPE = { 'content-type': 'application/json' };
+const wireOf = (of: { settings: TaskShape['settings'] }): Wire => settingsShape.parse(of.settings).wire;
 
-/** Veo over Vertex or over the Gemini API's wire; the route's settings say which. */
+function unsupported(shape: TaskShape): string[] {
+  const wire = wireOf(shape);
+  switch (wire) {
+    case 'vertex':
+    case 'gemini':
+      return shape.modality === 'video' ? veoUnsupported(shape, wire) : [`Veo makes no ${shape.modality}`];
+    case 'vertex_content':
+    case 'gemini_content':
+      return shape.modality === 'video' ? ['generateContent makes no video'] : contentUnsupported(shape);
+    case 'interactions':
+      return shape.modality === 'image'
+        ? ['no image model is set up for interactions']
+        : interactionsUnsupported(shape);
+  }
+}
+
+/** Google's media models, on Vertex and on the Gemini API; the route's settings say over which wire. */
 export function makeGoogle(tokens: TokenSource): Adapter {
-  /** A Vertex project takes access tokens only, so a bare key there is one; the Gemini API has a header for its keys. */
-  async function auth(ctx: ProviderContext, wire: Wire): Promise<Record<string, string>> {
-    const credential = ctx.credential;
-    if (credential === null) throw new ProviderError('auth', 'rejected', 'the route has no credential');
-    if (credential.kind === 'api_key')
-      return wire === 'gemini' ? { 'x-goog-api-key': credential.key } : { authorization: `Bearer ${credential.key}` };
-    if (credential.kind === 'bearer') return { authorization: `Bearer ${credential.token}` };
-    return { authorization: `Bearer ${await tokens(credential.json, ctx)}` };
-  }
-
-  const fetchOperation = async (task: TaskId, ctx: ProviderContext) =>
-    request(
-      ctx,
-      `${ctx.endpoint}/models/${encodePath(task.model)}:fetchPredictOperation`,
-      {
-        method: 'POST',
-        headers: { ...JSON_TYPE, ...(await auth(ctx, 'vertex')) },
-        body: JSON.stringify({ operationName: task.name }),
-        maxBytes: ARTIFACT_MAX_BYTES,
-      },
-      'reads',
-    );
-
-  async function pollVertex(task: TaskId, ctx: ProviderContext): Promise<TaskState> {
-    const response = await fetchOperation(task, ctx);
-    if (response.status !== 200) {
-      const answer = {
-        status: response.status,
-        headers: response.headers,
-        text: await response.text().catch(() => ''),
-      };
-      if (answer.status === 404) return { state: 'missing' };
-      throw toError(answer, 'reads', ctx.now());
-    }
-    const read = await readToValue(response.body, INLINE_KEY).catch((error: unknown) => {
-      throw fromTransport(error, 'reads');
-    });
-    return read.reached ? inlineVideo() : fromVertex(parseBody(vertexOperation, read.text, 'reads'));
-  }
-
-  async function pollGemini(task: TaskId, ctx: ProviderContext): Promise<TaskState> {
-    const answer = await exchange(
-      ctx,
-      `${ctx.endpoint}/${encodePath(task.name)}`,
-      { headers: await auth(ctx, 'gemini') },
-      'reads',
-    );
-    if (answer.status === 404) return { state: 'missing' };
-    if (answer.status !== 200) throw toError(answer, 'reads', ctx.now());
-    return fromGemini(parseBody(geminiOperation, answer.text, 'reads'));
-  }
-
-  async function openInline(task: TaskId, ordinal: number, ctx: ProviderContext): Promise<ArtifactStream> {
-    const response = await fetchOperation(task, ctx);
-    if (response.status !== 200) {
-      const answer = {
-        status: response.status,
-        headers: response.headers,
-        text: await response.text().catch(() => ''),
-      };
-      throw toError(answer, 'reads', ctx.now());
-    }
-    return { body: decodeValue(response.body, INLINE_KEY, ordinal), contentType: null, totalBytes: null, offset: 0 };
-  }
+  const authorise = authoriseWith(tokens);
+  const veo = veoCalls(authorise);
+  const content = contentCalls(authorise);
+  const interactions = interactionCalls(authorise);
 
   return {
     id: 'google',
-    modalities: ['video'],
-    can: () => ({
-      cancel: false,
-      findByToken: false,
-      callback: false,
-      idempotencyKey: false,
-      resubmitSafe: false,
-      synchronous: false,
-    }),
+    modalities: ['video', 'image', 'music'],
+    can: (of) => {
+      const wire = wireOf({ settings: of });
+      return {
+        cancel: wire === 'interactions',
+        findByToken: false,
+        callback: false,
+        idempotencyKey: false,
+        resubmitSafe: false,
+        synchronous: wire === 'vertex_content' || wire === 'gemini_content',
+      };
+    },
     options,
     settings,
     unsupported,
 
     async submit(task, ctx) {
-      const { wire } = settingsShape.parse(task.settings);
-      const body = JSON.stringify(await toWire(task, wire));
-      const headers = { ...JSON_TYPE, ...(await auth(ctx, wire)) };
-      const url = `${ctx.endpoint}/models/${encodePath(task.model)}:predictLongRunning`;
-      const answer = await exchange(ctx, url, { method: 'POST', headers, body, timeoutMs: SUBMIT_TIMEOUT_MS }, 'buys');
-      if (answer.status !== 200) throw toError(answer, 'buys', ctx.now());
-      const { name } = parseBody(started, answer.text, 'buys');
-      return { taskId: { wire, model: task.model, name } satisfies TaskId };
+      const wire = wireOf(task);
+      switch (wire) {
+        case 'vertex':
+        case 'gemini':
+          return veo.submit(task, wire, ctx);
+        case 'vertex_content':
+        case 'gemini_content':
+          return content.submit(task, surfaceOf(wire), ctx);
+        case 'interactions':
+          return interactions.submit(task, ctx);
+      }
     },
 
     async poll(taskId: JsonValue, ctx) {
       const task = parseTaskId(taskIdShape, taskId);
-      return task.wire === 'vertex' ? pollVertex(task, ctx) : pollGemini(task, ctx);
+      return task.wire === 'interactions' ? interactions.poll(task, ctx) : veo.poll(task, ctx);
     },
 
     async openArtifact(artifact, taskId, ctx, offset) {
-      const place = source.parse(artifact.source);
-      if ('inline' in place) return openInline(parseTaskId(taskIdShape, taskId), place.inline, ctx);
-      return openAt(ctx, addressOf(place.uri, ctx, await auth(ctx, 'gemini')), offset);
+      const task = parseTaskId(taskIdShape, taskId);
+      return task.wire === 'interactions'
+        ? interactions.open(artifact, task, ctx, offset)
+        : veo.open(artifact, task, ctx, offset);
+    },
+
+    async cancel(taskId, ctx) {
+      const task = parseTaskId(taskIdShape, taskId);
+      if (task.wire === 'interactions') return interactions.cancel(task, ctx);
+      throw new ProviderError('internal', 'unknown', 'an operation can not be cancelled');
     },
   };
 }

@@ -1,47 +1,56 @@
-import type { z } from 'zod';
-import { ProviderError, type Artifact, type TaskState } from '../contract.js';
-import { filteredError, operationError } from './error.js';
-import type { geminiOperation, vertexOperation } from './wire.js';
+import type { JsonValue } from '../../common/json.js';
+import { ProviderError, type MediaKind } from '../contract.js';
 
-/** Both wires end alike: videos, or a filter, or neither. */
-function ended(artifacts: Artifact[], filteredCount: number, reasons: string[]): TaskState {
-  if (artifacts.length > 0)
-    return {
-      state: 'succeeded',
-      artifacts,
-      ...(filteredCount > 0 && {
-        warnings: [`${filteredCount} more video(s) were withheld by the provider's content filter`],
-      }),
-    };
-  if (filteredCount > 0 || reasons.length > 0) return { state: 'failed', error: filteredError(reasons) };
-  // Seen in the wild: done, with neither samples nor a filter count.
-  return { state: 'failed', error: new ProviderError('internal', 'unknown', 'the operation ended without a video') };
+/** What the answers of all of Google's wires have in common. */
+
+/** Key of inline bytes in generateContent and in interactions. */
+export const DATA_KEY = 'data';
+
+/** Key of what a model would like to be given back in the next turn: as long as a picture, and read by nobody here. */
+export const SIGNATURE_KEY = 'thoughtSignature';
+
+export function kindOf(mimeType: string | null | undefined): MediaKind | null {
+  const family = mimeType?.split('/')[0];
+  return family === 'image' || family === 'video' || family === 'audio' ? family : null;
 }
 
-export function fromGemini(operation: z.output<typeof geminiOperation>): TaskState {
-  if (!operation.done) return { state: 'pending', started: true };
-  if (operation.error) return { state: 'failed', error: operationError(operation.error) };
-  const answer = operation.response?.generateVideoResponse;
-  const artifacts = (answer?.generatedSamples ?? []).flatMap((sample): Artifact[] =>
-    sample.video?.uri ? [{ type: 'video', contentType: 'video/mp4', source: { uri: sample.video.uri } }] : [],
+/**
+ * A document out of which the values of DATA_KEY were taken, with the ordinal of each in its place: so what stands beside
+ * a value (its type, whether it is a thought) is read together with where its bytes are. Text that is no JSON stays as it is.
+ */
+export function numbered(text: string): string {
+  let ordinal = 0;
+  try {
+    return JSON.stringify(
+      JSON.parse(text, (key, value: JsonValue) => (key === DATA_KEY && typeof value === 'string' ? ordinal++ : value)),
+    );
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * Google's words for "not for reasons of content", of prompts and of results, in either spelling: generateContent writes
+ * capitals, interactions small letters. What is not here is a failure like any other.
+ */
+const POLICY = new Set([
+  'SAFETY',
+  'BLOCKLIST',
+  'PROHIBITED_CONTENT',
+  'RECITATION',
+  'SPII',
+  'JAILBREAK',
+  'MODEL_ARMOR',
+  'IMAGE_SAFETY',
+  'IMAGE_PROHIBITED_CONTENT',
+  'IMAGE_RECITATION',
+]);
+export const isPolicy = (reason: string): boolean => POLICY.has(reason.toUpperCase());
+
+/** Nothing was made for what the prompt or the result would hold. Not billed. */
+export const withheld = (reason: string, said: string | null): ProviderError =>
+  new ProviderError(
+    'content_policy',
+    'rejected',
+    `the provider's content filter withheld the result (${reason})${said ? `: ${said.slice(0, 300)}` : ''}`,
   );
-  return ended(artifacts, answer?.raiMediaFilteredCount ?? 0, answer?.raiMediaFilteredReasons ?? []);
-}
-
-/** A finished video stands in the answer itself. One is asked for, so its ordinal among the answer's values is 0. */
-export const inlineVideo = (): TaskState =>
-  ended([{ type: 'video', contentType: 'video/mp4', source: { inline: 0 } }], 0, []);
-
-/** An answer without inline bytes: not done, failed, filtered, or put elsewhere. */
-export function fromVertex(operation: z.output<typeof vertexOperation>): TaskState {
-  if (!operation.done) return { state: 'pending', started: true };
-  if (operation.error) return { state: 'failed', error: operationError(operation.error) };
-  const { videos = [], raiMediaFilteredCount = 0, raiMediaFilteredReasons = [] } = operation.response ?? {};
-  // Kiln sends no storageUri, so a bucket address can only come from a project-wide setting it has no access to.
-  if (videos.some((video) => video.gcsUri))
-    return {
-      state: 'failed',
-      error: new ProviderError('internal', 'unknown', 'the video was put into a bucket, not into the answer'),
-    };
-  return ended([], raiMediaFilteredCount, raiMediaFilteredReasons);
-}

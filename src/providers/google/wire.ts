@@ -1,49 +1,8 @@
 import { z } from 'zod';
 
-/** What is read of Google's answers; everything else may come and go. */
+/** What every one of Google's wires has in common; the rest stands beside each wire. */
 
-export const taskId = z.object({ wire: z.enum(['vertex', 'gemini']), model: z.string(), name: z.string() });
-export type TaskId = z.output<typeof taskId>;
-
-export const started = z.object({ name: z.string().min(1) });
-
-const filtered = {
-  raiMediaFilteredCount: z.number().optional(),
-  raiMediaFilteredReasons: z.array(z.string()).optional(),
-};
-
-const failure = z.object({ code: z.number().optional(), message: z.string().optional() });
-
-/** GET on the operation's name (Gemini API). */
-export const geminiOperation = z.object({
-  done: z.boolean().optional(),
-  error: failure.optional(),
-  response: z
-    .object({
-      generateVideoResponse: z
-        .object({
-          generatedSamples: z
-            .array(z.object({ video: z.object({ uri: z.string().optional() }).optional() }))
-            .optional(),
-          ...filtered,
-        })
-        .optional(),
-    })
-    .optional(),
-});
-
-/** POST :fetchPredictOperation (Vertex), where no inline bytes are in it. */
-export const vertexOperation = z.object({
-  done: z.boolean().optional(),
-  error: failure.optional(),
-  response: z
-    .object({
-      videos: z.array(z.object({ gcsUri: z.string().optional() })).optional(),
-      ...filtered,
-    })
-    .optional(),
-});
-
+/** google.rpc.Status, as HTTP answers carry it. */
 export const errorBody = z.object({
   error: z.object({
     code: z.number().optional(),
@@ -53,5 +12,12 @@ export const errorBody = z.object({
   }),
 });
 
-/** A result as it is kept on the attempt: an address, or the ordinal of inline bytes in the operation. */
+/** A task as it is kept on the attempt. Synchronous wires have none. */
+export const taskId = z.discriminatedUnion('wire', [
+  z.object({ wire: z.enum(['vertex', 'gemini']), model: z.string(), name: z.string() }),
+  z.object({ wire: z.literal('interactions'), id: z.string() }),
+]);
+export type TaskId = z.output<typeof taskId>;
+
+/** A result as it is kept on the attempt: an address, or the ordinal of inline bytes in the status answer. */
 export const source = z.union([z.object({ uri: z.string() }), z.object({ inline: z.number().int() })]);

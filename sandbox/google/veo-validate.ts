@@ -1,9 +1,18 @@
-import sharp from 'sharp';
 import type { Picture } from '../render/recipes.js';
 import type { Studio } from '../render/studio.js';
 import { invalid } from './errors.js';
-
-export type GoogleWire = 'vertex' | 'gemini';
+import {
+  type Fields,
+  fields,
+  integer,
+  oneOf,
+  onlyKnown,
+  optional,
+  readPicture,
+  type Surface,
+  text,
+  wrongType,
+} from './fields.js';
 
 export interface VeoRequest {
   prompt: string;
@@ -17,8 +26,6 @@ export interface VeoRequest {
   sampleCount: number;
   audio: boolean;
 }
-
-type Fields = Record<string, unknown>;
 
 const MAX_REFERENCES = 3;
 const MAX_PROMPT_TOKENS = 1_024;
@@ -37,13 +44,13 @@ const SHARED_PARAMETERS = [
   'sampleCount',
   'enhancePrompt',
 ];
-const PARAMETERS: Record<GoogleWire, string[]> = {
+const PARAMETERS: Record<Surface, string[]> = {
   gemini: SHARED_PARAMETERS,
   vertex: [...SHARED_PARAMETERS, 'seed', 'generateAudio', 'storageUri', 'compressionQuality', 'resizeMode', 'fps'],
 };
 
 /** Checks a `predictLongRunning` body as Veo 3.1 does; throws a `GoogleError` on the first thing that is wrong. */
-export async function validateVeo(wire: GoogleWire, body: unknown, studio: Studio): Promise<VeoRequest> {
+export async function validateVeo(wire: Surface, body: unknown, studio: Studio): Promise<VeoRequest> {
   const top = fields(body, '');
   onlyKnown(top, wire === 'vertex' ? ['instances', 'parameters', 'labels'] : ['instances', 'parameters'], '');
   const { instances } = top;
@@ -81,39 +88,45 @@ async function validateInputs(instance: Fields, studio: Studio): Promise<Inputs>
   return { prompt: prompt ?? '', image, lastFrame, references };
 }
 
-function validateParameters(wire: GoogleWire, parameters: Fields, inputs: Inputs): Omit<VeoRequest, keyof Inputs> {
+function validateParameters(wire: Surface, parameters: Fields, inputs: Inputs): Omit<VeoRequest, keyof Inputs> {
   if (parameters['storageUri'] !== undefined) {
     throw invalid('`storageUri` is not emulated by this sandbox: leave it out and read the video from the operation.');
   }
-  const aspectRatio = oneOf(parameters, 'aspectRatio', ['16:9', '9:16'] as const, '16:9');
-  const resolution = oneOf(parameters, 'resolution', ['720p', '1080p', '4k'] as const, '720p');
-  const durationSeconds = oneOf(parameters, 'durationSeconds', [4, 6, 8] as const, 8);
+  const aspectRatio = oneOf(parameters, 'aspectRatio', ['16:9', '9:16'] as const, '16:9', 'parameters');
+  const resolution = oneOf(parameters, 'resolution', ['720p', '1080p', '4k'] as const, '720p', 'parameters');
+  const durationSeconds = oneOf(parameters, 'durationSeconds', [4, 6, 8] as const, 8, 'parameters');
   if (durationSeconds !== 8 && (resolution !== '720p' || inputs.references.length > 0)) {
     throw invalid(`\`durationSeconds\` must be 8 with 1080p, 4k or reference images, got ${durationSeconds}.`);
   }
-  oneOf(parameters, 'compressionQuality', ['optimized', 'lossless'] as const, 'optimized');
-  oneOf(parameters, 'resizeMode', ['pad', 'crop'] as const, 'crop');
-  oneOf(parameters, 'fps', [24] as const, 24);
-  optional(parameters, 'enhancePrompt', 'boolean');
-  optional(parameters, 'negativePrompt', 'string');
+  oneOf(parameters, 'compressionQuality', ['optimized', 'lossless'] as const, 'optimized', 'parameters');
+  oneOf(parameters, 'resizeMode', ['pad', 'crop'] as const, 'crop', 'parameters');
+  oneOf(parameters, 'fps', [24] as const, 24, 'parameters');
+  optional(parameters, 'enhancePrompt', 'boolean', 'parameters');
+  optional(parameters, 'negativePrompt', 'string', 'parameters');
   checkPersonGeneration(wire, parameters, inputs);
   return {
     aspectRatio,
     resolution,
     durationSeconds,
-    seed: integer(parameters, 'seed', 0, MAX_UINT32) ?? null,
-    sampleCount: integer(parameters, 'sampleCount', 1, wire === 'vertex' ? MAX_SAMPLES : 1) ?? 1,
-    audio: optional(parameters, 'generateAudio', 'boolean') !== false,
+    seed: integer(parameters, 'seed', 0, MAX_UINT32, 'parameters') ?? null,
+    sampleCount: integer(parameters, 'sampleCount', 1, wire === 'vertex' ? MAX_SAMPLES : 1, 'parameters') ?? 1,
+    audio: optional(parameters, 'generateAudio', 'boolean', 'parameters') !== false,
   };
 }
 
-function checkPersonGeneration(wire: GoogleWire, parameters: Fields, inputs: Inputs): void {
+function checkPersonGeneration(wire: Surface, parameters: Fields, inputs: Inputs): void {
   if (wire === 'vertex') {
-    oneOf(parameters, 'personGeneration', ['allow_adult', 'disallow', 'dont_allow'] as const, 'allow_adult');
+    oneOf(
+      parameters,
+      'personGeneration',
+      ['allow_adult', 'disallow', 'dont_allow'] as const,
+      'allow_adult',
+      'parameters',
+    );
     return;
   }
   const allowed = inputs.image === null && inputs.references.length === 0 ? 'allow_all' : 'allow_adult';
-  oneOf(parameters, 'personGeneration', [allowed] as const, allowed);
+  oneOf(parameters, 'personGeneration', [allowed] as const, allowed, 'parameters');
 }
 
 async function readReferences(value: unknown, studio: Studio): Promise<Picture[]> {
@@ -125,80 +138,19 @@ async function readReferences(value: unknown, studio: Studio): Promise<Picture[]
     const path = `referenceImages[${index}]`;
     const reference = fields(entry, path);
     onlyKnown(reference, ['image', 'referenceType'], path);
-    if (reference['referenceType'] !== 'asset') throw invalid(`\`${path}.referenceType\` must be "asset".`);
+    // In capitals by Google's SDKs, in small letters in its documentation; Vercel's AI SDK leaves it out.
+    const type = text(reference, 'referenceType', path) ?? 'asset';
+    if (type.toLowerCase() !== 'asset') throw invalid(`\`${path}.referenceType\` must be "asset".`);
     pictures.push(await readImage(reference['image'], `${path}.image`, studio));
   }
   return pictures;
 }
-
-const FORMAT_OF: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpeg' };
 
 async function readImage(value: unknown, path: string, studio: Studio): Promise<Picture> {
   const image = fields(value, path);
   onlyKnown(image, ['bytesBase64Encoded', 'mimeType', 'gcsUri'], path);
   if (image['gcsUri'] !== undefined)
     throw invalid(`\`${path}.gcsUri\` is not emulated by this sandbox: send bytesBase64Encoded.`);
-  const { bytesBase64Encoded: encoded, mimeType } = image;
-  if (typeof mimeType !== 'string' || FORMAT_OF[mimeType] === undefined) {
-    throw invalid(`\`${path}.mimeType\` must be image/png or image/jpeg, got ${JSON.stringify(mimeType)}.`);
-  }
-  if (typeof encoded !== 'string' || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(encoded)) {
-    throw invalid(`Invalid value at '${path}.bytes_base64_encoded' (TYPE_BYTES), Base64 decoding failed.`);
-  }
-  const bytes = Buffer.from(encoded, 'base64');
-  try {
-    const { format, width, height } = await sharp(bytes).metadata();
-    // Reading every pixel is what tells a cut-off file from a whole one.
-    await sharp(bytes, { failOn: 'truncated' }).stats();
-    if (format !== FORMAT_OF[mimeType]) throw new Error(`the content is ${format}`);
-    return { kind: 'file', path: await studio.keep(bytes), width, height };
-  } catch (error) {
-    throw invalid(`Unable to process input image \`${path}\`: ${(error as Error).message}`);
-  }
-}
-
-function fields(value: unknown, path: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw wrongType(path === '' ? 'the body' : path, 'an object', value);
-  return value as Fields;
-}
-
-function onlyKnown(object: Fields, known: string[], path: string): void {
-  const unknown = Object.keys(object).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw invalid(
-    `Invalid JSON payload received. Unknown name "${unknown}"${path === '' ? '' : ` at '${path}'`}: Cannot find field.`,
-  );
-}
-
-function wrongType(path: string, wanted: string, got: unknown): Error {
-  return invalid(
-    `Invalid value at '${path}': expected ${wanted}, got ${Array.isArray(got) ? 'a list' : got === null ? 'null' : `a ${typeof got}`}.`,
-  );
-}
-
-function optional(parameters: Fields, name: string, type: 'boolean' | 'string'): unknown {
-  const value = parameters[name];
-  if (value !== undefined && typeof value !== type) throw wrongType(`parameters.${name}`, `a ${type}`, value);
-  return value;
-}
-
-function integer(parameters: Fields, name: string, least: number, most: number): number | undefined {
-  const value = parameters[name];
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !Number.isInteger(value)) throw wrongType(`parameters.${name}`, 'an integer', value);
-  if (value < least || value > most)
-    throw invalid(`\`${name}\` is out of range: supported values are ${least} to ${most}, got ${value}.`);
-  return value;
-}
-
-function oneOf<T extends string | number>(parameters: Fields, name: string, allowed: readonly T[], standard: T): T {
-  const value = parameters[name];
-  if (value === undefined) return standard;
-  const wanted = typeof standard;
-  if (typeof value !== wanted) throw wrongType(`parameters.${name}`, `a ${wanted}`, value);
-  const found = allowed.find((entry) => entry === value);
-  if (found === undefined)
-    throw invalid(`\`${name}\` must be one of ${allowed.join(', ')}, got ${JSON.stringify(value)}.`);
-  return found;
+  const of = { path, bytesField: 'bytes_base64_encoded', types: ['image/png', 'image/jpeg'] };
+  return readPicture(image['bytesBase64Encoded'], image['mimeType'], of, studio);
 }
