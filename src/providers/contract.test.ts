@@ -4,10 +4,11 @@ import { EgressError } from '../egress/egress.js';
 import { subjects as acestep } from './acestep/test-subjects.js';
 import { subjects as comfyui } from './comfyui/test-subjects.js';
 import { ProviderError, type Adapter, type Artifact, type MediaTask, type ProviderContext } from './contract.js';
+import { subjects as fal } from './fal/test-subjects.js';
 import { subjects as google } from './google/test-subjects.js';
 import { adapterFor, adapters } from './registry.js';
 
-const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep };
+const subjects: Readonly<Record<string, Subject>> = { ...google, ...comfyui, ...acestep, ...fal };
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-goog-api-key'];
 const CALLBACK_URL = 'https://kiln.example.com/callbacks/provider/secret-token';

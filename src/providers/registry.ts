@@ -1,11 +1,12 @@
 import { acestep } from './acestep/index.js';
 import { comfyui } from './comfyui/index.js';
 import type { Adapter } from './contract.js';
+import { fal } from './fal/index.js';
 import { google } from './google/index.js';
 import type { ProviderId } from './ids.js';
 
 /** Every id has its adapter: a missing or misspelt one does not compile. */
-const byId: Readonly<Record<ProviderId, Adapter>> = { google, comfyui, acestep };
+const byId: Readonly<Record<ProviderId, Adapter>> = { google, comfyui, acestep, fal };
 
 export const adapters: ReadonlyMap<string, Adapter> = new Map(Object.entries(byId));
 
