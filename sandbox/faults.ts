@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FaultName, type FaultPhase, FAULTS, faultSpec, isFaultName } from './fault-table.js';
 
-export const PROVIDERS = ['vertex', 'gemini', 'comfyui', 'acestep'] as const;
+export const PROVIDERS = ['vertex', 'gemini', 'comfyui', 'acestep', 'fal'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 /** Faults that travel with a task; the value is the marker's `=VALUE`, or null. */

@@ -22,7 +22,7 @@ describe('admin', () => {
 
   it('lists what it emulates and every switch', async () => {
     const { body } = await call<{ emulates: object; switches: { faults: object } }>(sandbox.url);
-    expect(Object.keys(body.emulates)).toEqual(['vertex', 'gemini', 'comfyui', 'acestep']);
+    expect(Object.keys(body.emulates)).toEqual(['vertex', 'gemini', 'comfyui', 'acestep', 'fal']);
     expect(Object.keys(body.switches.faults)).toContain('truncate');
     expect((await call(`${sandbox.url}/_sandbox/health`)).body).toMatchObject({ status: 'ok' });
   });
