@@ -42,6 +42,14 @@ export async function openFal(context: SandboxContext): Promise<SandboxWire> {
     app.setNotFoundHandler((request) => {
       throw FalError.platform(404, `Path ${request.url} not found`);
     });
+    // fal's client says JSON of a PUT without a body, too.
+    app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+      try {
+        done(null, body === '' ? undefined : JSON.parse(String(body)));
+      } catch {
+        done(FalError.platform(400, 'The body is not JSON', 'bad_request'));
+      }
+    });
     // Uploads are of any type.
     app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES }, (_request, body, done) =>
       done(null, body),
