@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { until } from '../../sandbox/test-client.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
+import type { CallbackRequest } from '../../src/providers/contract.js';
+import { fal } from '../../src/providers/fal/index.js';
 import { queryRow, sql } from '../../src/database/database.js';
+import { createEgress } from '../../src/egress/create-egress.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
+import { CannedWire } from '../support/provider-wire.js';
 import { type AliasRun, runAlias, titleOf } from '../support/run-alias.js';
 
 let kiln: Kiln;
@@ -335,4 +341,38 @@ test('the key and the sizes of pictures stay out of the way: results are public,
   const bodies = JSON.stringify(requests.map(({ body }) => body));
   expect(bodies).toContain('data:image/png;base64,…');
   expect(bodies).not.toContain('sync_mode');
+});
+
+test('a webhook of the sandbox is believed as it came, and not once a byte is changed', async () => {
+  const got: CallbackRequest[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      got.push({ headers: request.headers as CallbackRequest['headers'], body: Buffer.concat(chunks) });
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const endpoint = `${kiln.sandbox.url}/fal`;
+  const egress = createEgress({ configuredOrigins: () => [kiln.sandbox.url], allow: [] });
+  try {
+    const hook = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    await fetch(`${endpoint}/fal-ai/flux/dev?fal_webhook=${encodeURIComponent(hook)}`, {
+      method: 'POST',
+      headers: { authorization: 'Key sandbox', 'content-type': 'application/json' },
+      body: JSON.stringify({ prompt: 'a kite' }),
+    });
+    const request = await until(async () => got[0]);
+    const ctx = new CannedWire().context(endpoint, {
+      now: () => Date.now(),
+      fetch: async (url, options) => egress.configured(url, options),
+    });
+    expect(await fal.verifyCallback?.(request, ctx)).toBeNull();
+    const changed = { ...request, body: Buffer.concat([request.body, Buffer.from(' ')]) };
+    expect(await fal.verifyCallback?.(changed, ctx)).toMatch(/no key/);
+  } finally {
+    await egress.close();
+    server.close();
+  }
 });
