@@ -11,6 +11,7 @@ export const PROVIDERS = [
   'kling',
   'replicate',
   'gpu',
+  'fal',
 ] as const;
 export type Provider = (typeof PROVIDERS)[number];
 

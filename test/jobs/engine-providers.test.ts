@@ -102,7 +102,7 @@ test('both providers are away: the job waits; one is back: it is done', async ()
   const prompt = newPrompt();
   await kiln.sandbox.arm({ provider: 'vertex', fault: '503', times: 100 });
   await kiln.sandbox.arm({ provider: 'gemini', fault: '503', times: 100 });
-  const { id } = await kiln.post(video(prompt));
+  const { id } = await kiln.post(video(prompt, { routing: { only: ['google'] } }));
   for (const tries of [2, 3]) {
     await until(
       'another try was refused',

@@ -10,11 +10,12 @@ import { sample } from '../support/run-alias.js';
 const REQUESTS: Readonly<Record<string, { input: Record<string, unknown>; image?: true }>> = {
   'veo-3.1': { input: { duration_seconds: 4 } },
   'veo-3.1-fast': { input: { duration_seconds: 4 } },
+  'gemini-omni-1.1-flash': { input: { duration_seconds: 4 } },
   'sora-2': { input: { duration_seconds: 4 } },
   'seedance-2': { input: { duration_seconds: 4 } },
   'kling-3.0': { input: { duration_seconds: 3 } },
   'wan-2.2': { input: { duration_seconds: 2 } },
-  'ltx-2': { input: { duration_seconds: 6 } },
+  'ltx-2': { input: {} },
   framepack: { input: { duration_seconds: 2 }, image: true },
   'skyreels-v2': { input: { duration_seconds: 4 } },
   'flux-dev': { input: {} },
