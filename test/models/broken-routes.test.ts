@@ -10,7 +10,6 @@ import { sample } from '../support/run-alias.js';
 const REQUESTS: Readonly<Record<string, { input: Record<string, unknown>; image?: true }>> = {
   'veo-3.1': { input: { duration_seconds: 4 } },
   'veo-3.1-fast': { input: { duration_seconds: 4 } },
-  'gemini-omni-1.1-flash': { input: { duration_seconds: 4 } },
   'sora-2': { input: { duration_seconds: 4 } },
   'seedance-2': { input: { duration_seconds: 4 } },
   'kling-3.0': { input: { duration_seconds: 3 } },
@@ -41,7 +40,12 @@ const hasLinks = ({ name }: Wire): boolean => ['gemini', 'fal', 'kling', 'ark', 
 
 const BREAKS: readonly [fault: string, what: string, outcome: (wire: Wire) => Outcome][] = [
   ['429', 'too many requests', () => 'next'],
-  ['policy-submit', 'refused for its content', (wire) => (wire.resubmitSafe ? 'invalid_input' : 'content_policy')],
+  [
+    'policy-submit',
+    'refused for its content',
+    // ComfyUI has no filter, and ACE-Step no word of its own for one.
+    ({ name }) => (name === 'comfyui' ? null : name === 'acestep' ? 'invalid_input' : 'content_policy'),
+  ],
   ['policy', 'withheld by the filter', (wire) => (wire.resubmitSafe ? null : 'content_policy')],
   ['drop', 'the connection is cut', unanswered],
   ['drop-after', 'bought, and the connection is cut', unanswered],
@@ -61,19 +65,24 @@ afterEach(async () => {
   await kiln.sandbox.clearFaults();
   await execute(kiln.database, sql`DELETE FROM route_state`);
   await execute(kiln.database, sql`DELETE FROM endpoint_state`);
+  // An attempt that nobody knows the end of holds its slot for as long as it may run.
+  await execute(kiln.database, sql`UPDATE attempt SET slot_until = now() WHERE state = 'unknown'`);
 });
 
+/** Those with a chain. */
 const aliases = (): string[] =>
   kiln.app
     .get(Catalog)
     .models()
+    .filter(({ routes }) => routes.length > 1)
     .map(({ id }) => id);
+
+const mountOf = (endpoint: string): string => new URL(endpoint).pathname.split('/')[1] ?? '';
 
 function firstWire(alias: string): Wire {
   const route = kiln.app.get(Catalog).get(alias)?.routes[0];
   if (!route) throw new Error(`${alias} has no route`);
-  const [, mount = ''] = new URL(route.endpoints[0] ?? '').pathname.split('/');
-  return { ...adapterFor(route.provider).can(route.settings), name: mount };
+  return { ...adapterFor(route.provider).can(route.settings), name: mountOf(route.endpoints[0] ?? '') };
 }
 
 async function post(alias: string, prompt: string): Promise<string> {
@@ -87,15 +96,27 @@ async function post(alias: string, prompt: string): Promise<string> {
 }
 
 async function allOver(ids: readonly string[]): Promise<void> {
-  await until(
+  const live = async () => {
+    const rows = await Promise.all(ids.map((id) => jobRow(kiln.database, id)));
+    return rows.filter(({ status }) => status === 'queued' || status === 'running');
+  };
+  const over = until(
     'all jobs are over',
     async () => {
       await reconcile(kiln);
-      const rows = await Promise.all(ids.map((id) => jobRow(kiln.database, id)));
-      return rows.every(({ status }) => status !== 'queued' && status !== 'running');
+      // What was cut off is looked up once its lease is over.
+      await execute(
+        kiln.database,
+        sql`UPDATE attempt SET lease_until = now() WHERE state = 'unknown' AND lease_until > now()`,
+      );
+      return (await live()).length === 0;
     },
-    75_000,
+    60_000,
   );
+  await over.catch(async (error: unknown) => {
+    const left = (await live()).map(({ model, stage, route, wakeAt }) => ({ model, stage, route: route?.id, wakeAt }));
+    throw new Error(`${String(error)}: ${JSON.stringify(left)}`);
+  });
 }
 
 test('every alias has a small request here', () => {
@@ -123,7 +144,10 @@ test.each(BREAKS)('%s on the first route of every alias: %s', async (fault, _wha
     const outcome = job.status === 'succeeded' ? (['same', 'next'][at] ?? `route ${at}`) : job.error?.code;
     // Bought twice at the first provider only where a second run costs nobody money, or nobody can tell.
     const times = await bought(kiln.sandbox, wire.name, prompt);
-    const overbought = times > (wire.resubmitSafe || wire.synchronous ? 2 : 1);
+    const tried = new Set(
+      attempts.filter(({ endpoint }) => mountOf(endpoint) === wire.name).map(({ route }) => route.id),
+    );
+    const overbought = times > tried.size + (wire.resubmitSafe || wire.synchronous ? 1 : 0);
     const charged = job.status === 'succeeded' ? job.heldMicroUsd : 0n;
     expect({ alias, charged: job.chargedMicroUsd ?? charged }).toEqual({ alias, charged });
     seen.push({ alias, outcome, overbought });
