@@ -6,7 +6,7 @@ import type { JobView } from '../../src/jobs/view/job-view.js';
 import { until } from '../../sandbox/test-client.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
 import { clipFile } from '../support/media.js';
-import { type AliasRun, runAlias, sample, titleOf } from '../support/run-alias.js';
+import { type AliasRun, sample, testAliases } from '../support/run-alias.js';
 
 let kiln: Kiln;
 /** A clip as Seedance takes them: the shared sample has fewer pixels than its least. */
@@ -99,13 +99,21 @@ const rows: Row[] = [
   },
 ];
 
-const named = rows.map((row) => ({ title: titleOf({ model: 'seedance-2', ...row }), row }));
-
 describe('every route and operation ends in a stored clip', () => {
-  test.each(named)('$title', async ({ row: { clips = 0, ...row } }) => {
-    const input = { ...row.input, ...(clips > 0 && { reference_videos: Array.from({ length: clips }, () => clip) }) };
-    await runAlias(kiln, { model: 'seedance-2', ...row, input });
-  });
+  testAliases(
+    rows.map(({ clips = 0, input, ...row }) => ({
+      model: 'seedance-2',
+      ...row,
+      input: { ...input, ...(clips > 0 && { reference_videos: Array.from({ length: clips }, () => 'clip') }) },
+    })),
+    () => kiln,
+    ({ input, ...row }) => ({
+      ...row,
+      input: Array.isArray(input['reference_videos'])
+        ? { ...input, reference_videos: input['reference_videos'].map(() => clip) }
+        : input,
+    }),
+  );
 });
 
 const body = (prompt: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
@@ -123,6 +131,7 @@ describe('what is asked of the provider', () => {
     await run('an unmarked kite', { seed: 3 });
     const [submit] = await submits('an unmarked kite');
     expect(submit?.body).toEqual({
+      callback_url: expect.stringMatching(/\/callbacks\/ark\//),
       model: 'dreamina-seedance-2-0-260128',
       content: [{ type: 'text', text: 'an unmarked kite' }],
       resolution: '480p',

@@ -36,7 +36,8 @@ type Outcome = string | null;
 /** May have been bought: sent again where that buys nothing twice or nobody can tell, else left behind for the next route. */
 const unanswered = (wire: Wire): Outcome =>
   wire.findByToken || wire.idempotencyKey || wire.resubmitSafe || wire.synchronous ? 'same' : 'next';
-const hasLinks = ({ name }: Wire): boolean => ['gemini', 'fal', 'kling', 'ark', 'replicate', 'acestep'].includes(name);
+const hasLinks = ({ name, synchronous }: Wire): boolean =>
+  !synchronous && ['gemini', 'fal', 'kling', 'ark', 'replicate', 'acestep'].includes(name);
 
 const BREAKS: readonly [fault: string, what: string, outcome: (wire: Wire) => Outcome][] = [
   ['429', 'too many requests', () => 'next'],
@@ -133,7 +134,7 @@ test.each(BREAKS)('%s on the first route of every alias: %s', async (fault, _wha
     await kiln.sandbox.arm({ provider: wire.name, fault, match: prompt });
     cases.push({ alias, id: await post(alias, prompt), prompt, wire, outcome });
   }
-  expect(cases.length).toBeGreaterThan(3);
+  expect(cases.length).toBeGreaterThan(2);
   await allOver(cases.map(({ id }) => id));
 
   const seen = [];

@@ -1,4 +1,4 @@
-import { type AliasRun, runAlias, sample, titleOf } from '../support/run-alias.js';
+import { type AliasRun, sample, testAliases } from '../support/run-alias.js';
 import { until } from '../../sandbox/test-client.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
 
@@ -81,7 +81,7 @@ const flux = onComfy('flux-dev', [
 const ltx = onComfy('ltx-2', [
   {
     operation: 'text_to_video',
-    input: { prompt: 'waves break', duration_seconds: 5 },
+    input: { prompt: 'waves break', duration_seconds: 5, resolution: '720p', fps: 24 },
     expect: { ...video(1280, 704, 5.04, true), warnings: /5 became 121 frames at 24 fps[^]*720p became 1280x704/ },
   },
   {
@@ -96,23 +96,30 @@ const ltx = onComfy('ltx-2', [
   },
   {
     operation: 'text_to_video',
-    input: { prompt: 'waves', duration_seconds: 1, resolution: '4k', negative_prompt: 'text', guidance: 3 },
+    input: { prompt: 'waves', duration_seconds: 1, fps: 24, resolution: '4k', negative_prompt: 'text', guidance: 3 },
     expect: { ...video(3840, 2176, 1.04, true), warnings: /4k became 3840x2176/ },
   },
   {
     operation: 'text_to_video',
-    input: { prompt: 'waves', duration_seconds: 10, aspect_ratio: '9:16' },
+    input: { prompt: 'waves', duration_seconds: 10, resolution: '720p', fps: 24, aspect_ratio: '9:16' },
     expect: video(704, 1280, 10.04, true),
   },
   {
     operation: 'image_to_video',
-    input: { prompt: 'it moves', duration_seconds: 1 },
+    input: { prompt: 'it moves', duration_seconds: 1, resolution: '720p', fps: 24 },
     files: { image: 'square' },
     expect: { ...video(704, 704, 1.04, true), upstreamModel: 'ltx-2-19b-dev' },
   },
   {
     operation: 'image_to_video',
-    input: { prompt: 'it moves', duration_seconds: 1, aspect_ratio: '16:9', generate_audio: false },
+    input: {
+      prompt: 'it moves',
+      duration_seconds: 1,
+      resolution: '720p',
+      fps: 24,
+      aspect_ratio: '16:9',
+      generate_audio: false,
+    },
     files: { image: 'square' },
     expect: video(1280, 704, 1.04, false),
   },
@@ -204,7 +211,9 @@ const ace = aceRows.map((row): AliasRun => ({ model: 'ace-step', ...row }));
 
 const rows = [...wan, ...flux, ...ltx, ...framepack, ...ace];
 
-test.each(rows.map((row) => [titleOf(row), row] as const))('%s', async (_title, row) => runAlias(kiln, row), 90_000);
+describe('every route makes what was asked for', () => {
+  testAliases(rows, () => kiln);
+});
 
 describe('what the routes do not do', () => {
   const refused = async (model: string, input: Record<string, unknown>, routing?: object) => {

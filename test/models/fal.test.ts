@@ -10,7 +10,7 @@ import { queryRow, sql } from '../../src/database/database.js';
 import { createEgress } from '../../src/egress/create-egress.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
 import { CannedWire } from '../support/provider-wire.js';
-import { runAlias, titleOf } from '../support/run-alias.js';
+import { testAliases } from '../support/run-alias.js';
 import { OTHERS, SHIPPED } from './fal-rows.js';
 
 let kiln: Kiln;
@@ -20,8 +20,7 @@ beforeAll(async () => {
 afterAll(async () => kiln.drop());
 
 describe('every route of fal makes what was asked', () => {
-  it.each(SHIPPED.map((one) => [titleOf(one), one] as const))('%s', async (_title, one) => runAlias(kiln, one));
-  it.each(OTHERS.map((one) => [titleOf(one), one] as const))('%s', async (_title, one) => runAlias(kiln, one));
+  testAliases([...SHIPPED, ...OTHERS], () => kiln);
 });
 
 const song = (prompt: string): Record<string, unknown> => ({

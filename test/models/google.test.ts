@@ -1,5 +1,5 @@
 import type { Kiln } from '../support/kiln.js';
-import { type AliasRun, runAlias, titleOf } from '../support/run-alias.js';
+import { type AliasRun, testAliases } from '../support/run-alias.js';
 import { googleKiln } from './google-kiln.js';
 
 let kiln: Kiln;
@@ -225,5 +225,5 @@ const rows: AliasRun[] = [
 ];
 
 describe('every route makes what was asked for', () => {
-  test.each(rows.map((row) => [titleOf(row), row] as const))('%s', async (_title, row) => runAlias(kiln, row));
+  testAliases(rows, () => kiln);
 });

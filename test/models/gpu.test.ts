@@ -2,7 +2,7 @@ import { until } from '../../sandbox/test-client.js';
 import { queryRow, sql } from '../../src/database/database.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
-import { type AliasRun, runAlias, titleOf } from '../support/run-alias.js';
+import { type AliasRun, testAliases } from '../support/run-alias.js';
 
 const MODEL = 'Skywork/SkyReels-V2-DF-14B-720P';
 
@@ -97,7 +97,9 @@ const rows: AliasRun[] = [
   ),
 ];
 
-test.each(rows.map((one) => [titleOf(one), one] as const))('%s', async (_title, one) => runAlias(kiln, one), 90_000);
+describe('every route makes what was asked for', () => {
+  testAliases(rows, () => kiln);
+});
 
 const job = (prompt: string, more: Record<string, unknown> = {}, only?: string): Record<string, unknown> => ({
   model: 'skyreels-v2',

@@ -1,7 +1,7 @@
 import { queryRow, sql } from '../../src/database/database.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
-import { type AliasRun, runAlias, sample, titleOf } from '../support/run-alias.js';
+import { type AliasRun, sample, testAliases } from '../support/run-alias.js';
 
 let kiln: Kiln;
 beforeAll(async () => {
@@ -53,18 +53,20 @@ const legacyOnly = [
   row('legacy', 'image_to_video', { camera: { move: 'forward_up' } }, {}, { files: { image: 'image' } }),
 ];
 
-test.each(
-  [
-    ...shared,
-    ...legacyOnly,
-    row(
-      'current',
-      'text_to_video',
-      { resolution: '4k', generate_audio: false },
-      { width: 3840, height: 2160, sound: false },
-    ),
-  ].map((one) => [titleOf(one), one] as const),
-)('%s', async (_title, one) => runAlias(kiln, one), 90_000);
+const rows = [
+  ...shared,
+  ...legacyOnly,
+  row(
+    'current',
+    'text_to_video',
+    { resolution: '4k', generate_audio: false },
+    { width: 3840, height: 2160, sound: false },
+  ),
+];
+
+describe('every wire makes what was asked for', () => {
+  testAliases(rows, () => kiln);
+});
 
 const job = (prompt: string, more: Record<string, unknown> = {}, only?: string): Record<string, unknown> => ({
   model: 'kling-3.0',

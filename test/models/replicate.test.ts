@@ -7,7 +7,7 @@ import { until } from '../../sandbox/test-client.js';
 import { faultPoints } from '../../src/jobs/store/fault-points.js';
 import { execute, queryRow, sql } from '../../src/database/database.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
-import { type AliasRun, runAlias, titleOf } from '../support/run-alias.js';
+import { type AliasRun, testAliases } from '../support/run-alias.js';
 
 /** Aliases that only this test needs: Kling, LoRAs by link, and a model that runs by its version. */
 const OVERLAY = `
@@ -178,7 +178,7 @@ const ROWS: AliasRun[] = [
 ];
 
 describe('every route, operation and notable input', () => {
-  test.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', async (_title, row) => runAlias(kiln, row));
+  testAliases(ROWS, () => kiln);
 
   test('a large picture goes by an upload', async () => {
     const noise = await sharp(randomBytes(512 * 512 * 3), { raw: { width: 512, height: 512, channels: 3 } })

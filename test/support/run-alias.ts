@@ -58,8 +58,33 @@ export async function sample(kind: SampleKind): Promise<string> {
 export const titleOf = ({ model, only, operation, input }: AliasRun): string =>
   [model, only, operation, JSON.stringify(input)].join(' · ').slice(0, 160);
 
+const PATIENCE_SECONDS = 110;
+
 /** Runs one row to the end and checks the stored artifact: its kind, size, length, and that the bytes are those of its row. */
-export async function runAlias(kiln: Kiln, row: AliasRun): Promise<void> {
+export const runAlias = async (kiln: Kiln, row: AliasRun): Promise<void> => check(kiln, row, await post(kiln, row));
+
+/**
+ * A test for each row. All jobs are posted at once and run side by side, as they would for many clients; each test waits for
+ * its own. `prepare` makes the rest of a row once the first hooks have run.
+ */
+export function testAliases(
+  rows: readonly AliasRun[],
+  kiln: () => Kiln,
+  prepare: (row: AliasRun) => AliasRun = (row) => row,
+): void {
+  const posted = new Map<AliasRun, Promise<string>>();
+  beforeAll(async () => {
+    for (const row of rows) posted.set(row, post(kiln(), prepare(row)));
+    await Promise.allSettled(posted.values());
+  });
+  test.each(rows.map((row) => [titleOf(row), row] as const))(
+    '%s',
+    async (_title, row) => check(kiln(), row, (await posted.get(row)) ?? ''),
+    (PATIENCE_SECONDS + 10) * 1000,
+  );
+}
+
+async function post(kiln: Kiln, row: AliasRun): Promise<string> {
   const media: Record<string, unknown> = {};
   for (const [field, kinds] of Object.entries(row.files ?? {}))
     media[field] = Array.isArray(kinds) ? await Promise.all(kinds.map(sample)) : await sample(kinds);
@@ -69,7 +94,11 @@ export async function runAlias(kiln: Kiln, row: AliasRun): Promise<void> {
     routing: { only: [row.only], allow_fallback: false },
     ...(row.providerOptions ? { provider_options: row.providerOptions } : {}),
   });
-  const done = await kiln.finished(job.id, 60);
+  return job.id;
+}
+
+async function check(kiln: Kiln, row: AliasRun, id: string): Promise<void> {
+  const done = await kiln.finished(id, PATIENCE_SECONDS);
   expect({ error: done.error, status: done.status }).toEqual({ error: null, status: 'succeeded' });
   const { type, width, height, seconds, sound, contentType, count = 1, names } = row.expect;
   expect(done.outputs).toHaveLength(count);

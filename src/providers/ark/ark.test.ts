@@ -5,7 +5,7 @@ import errors from './fixtures/errors.json' with { type: 'json' };
 import requests from './fixtures/request.json' with { type: 'json' };
 import tasks from './fixtures/tasks.json' with { type: 'json' };
 import { ark } from './index.js';
-import { promptFlag } from './prompt-flags.js';
+import { promptFlag } from '../seedance-flags.js';
 import { costOf } from './result.js';
 
 const ENDPOINT = 'https://ark.ap-southeast.bytepluses.com/api/v3';

@@ -3,7 +3,7 @@ import type { MediaTask, ReferenceRole, TaskShape } from '../contract.js';
 import { givenFields, givenRoles, invalidInput, readInput, referencesOf } from '../task-input.js';
 import { mediaItems, referenceVideoSeconds, type ContentItem } from './media.js';
 import { optionsShape, RESOLUTIONS, settingsShape, type Settings } from './options.js';
-import { flagProblem, promptFlag } from './prompt-flags.js';
+import { flagProblem, promptFlag } from '../seedance-flags.js';
 
 const RATIOS = ['21:9', '16:9', '4:3', '1:1', '3:4', '9:16'];
 const DURATION = { min: 4, max: 15, default: 5 };

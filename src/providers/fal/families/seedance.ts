@@ -1,4 +1,6 @@
+import type { JsonObject } from '../../../common/json.js';
 import type { ReferenceRole } from '../../contract.js';
+import { flagProblem, promptFlag } from '../../seedance-flags.js';
 import { choice, fileList, flag, oneFile, same, seed, text, type Endpoint, type Family } from './endpoint.js';
 
 const SECONDS = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [String(index + 4), String(index + 4)]));
@@ -13,6 +15,12 @@ function referenceProblems(references: Partial<Record<ReferenceRole, number>>): 
     ...(audios > 0 && images + videos === 0 ? ['reference_audios needs reference_images or reference_videos'] : []),
     ...(images + videos + audios > FILES_MAX ? [`references are at most ${FILES_MAX} files in all`] : []),
   ];
+}
+
+/** The model behind may read them, and make what nobody has priced. */
+function flagProblems({ prompt }: JsonObject): string[] {
+  const found = typeof prompt === 'string' ? promptFlag(prompt) : null;
+  return found === null ? [] : [flagProblem(found)];
 }
 
 /**
@@ -31,13 +39,14 @@ export const seedance: Family = ({ model, operation }) => {
   };
   switch (operation) {
     case 'text_to_video':
-      return { id: `${model}/text-to-video`, fields, files: {} };
+      return { id: `${model}/text-to-video`, fields, files: {}, problems: flagProblems };
     case 'image_to_video':
     case 'first_last_frame':
       return {
         id: `${model}/image-to-video`,
         fields,
         files: { image: oneFile('image_url'), last_image: oneFile('end_image_url', false) },
+        problems: flagProblems,
       };
     case 'reference_to_video':
       return {
@@ -48,7 +57,7 @@ export const seedance: Family = ({ model, operation }) => {
           reference_videos: fileList('video_urls', 3, 0),
           reference_audios: fileList('audio_urls', 3, 0),
         },
-        problems: (_input, references) => referenceProblems(references),
+        problems: (input, references) => [...flagProblems(input), ...referenceProblems(references)],
       };
     default:
       return null;
