@@ -30,7 +30,7 @@ const env = {
   NODE_OPTIONS:
     `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --disable-warning=ExperimentalWarning`.trim(),
 };
-const jest = spawnSync('jest', ['--maxWorkers=2', '--json', `--outputFile=${outputFile}`, ...process.argv.slice(2)], {
+const jest = spawnSync('jest', ['--maxWorkers=3', '--json', `--outputFile=${outputFile}`, ...process.argv.slice(2)], {
   env,
   // The JSON on standard output is the file's.
   stdio: ['inherit', 'ignore', 'inherit'],

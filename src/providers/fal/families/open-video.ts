@@ -96,6 +96,7 @@ export const skyreels: Family = ({ model, operation }) => {
       prompt: text('prompt'),
       negative_prompt: text('negative_prompt'),
       duration_seconds: always(4),
+      resolution: always('540p'),
       aspect_ratio: same('aspect_ratio', ['16:9', '9:16']),
       fps: always(24),
       generate_audio: always(false),
