@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { isBase64 } from './base64.js';
 import type { SandboxContext } from './context.js';
 import type { Picture } from './render/recipes.js';
 
@@ -13,10 +14,11 @@ export interface InputFile {
 
 /** Bytes behind an http(s) URL or a base64 data URI, as providers read their inputs. Throws Error with what is wrong. */
 export async function readInput(source: string): Promise<InputFile> {
-  const data = /^data:([\w.+-]+\/[\w.+-]+)?(?:;[\w-]+=[^;,]*)*;base64,(.*)$/is.exec(source);
+  const comma = source.indexOf(',');
+  const data = /^data:([\w.+-]+\/[\w.+-]+)?(?:;[\w-]+=[^;,]*)*;base64$/i.exec(source.slice(0, Math.max(comma, 0)));
   if (data) {
-    const encoded = data[2] ?? '';
-    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) throw new Error('the data URI is not base64');
+    const encoded = source.slice(comma + 1);
+    if (!isBase64(encoded)) throw new Error('the data URI is not base64');
     return { bytes: Buffer.from(encoded, 'base64'), contentType: data[1]?.toLowerCase() ?? 'application/octet-stream' };
   }
   if (!/^https?:\/\//i.test(source) || !URL.canParse(source))

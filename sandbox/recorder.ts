@@ -1,3 +1,4 @@
+import { isBase64 } from './base64.js';
 import type { Provider } from './faults.js';
 
 export type SubmitOutcome = 'accepted' | 'refused' | 'unanswered';
@@ -16,12 +17,11 @@ export interface RecordedSubmit {
 
 const MAX_KEPT = 2_000;
 const LONG_TEXT = 512;
-const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
 
 /** Copies JSON with every base64 payload replaced by its length. */
 export function elideBase64(value: unknown): unknown {
   if (typeof value === 'string') {
-    return value.length > LONG_TEXT && BASE64.test(value) ? `<base64, ${value.length} characters>` : value;
+    return value.length > LONG_TEXT && isBase64(value) ? `<base64, ${value.length} characters>` : value;
   }
   if (Array.isArray(value)) return value.map(elideBase64);
   if (typeof value === 'object' && value !== null) {

@@ -1,3 +1,4 @@
+import { isBase64 } from '../base64.js';
 import sharp from 'sharp';
 import type { Picture } from '../render/recipes.js';
 import type { Studio } from '../render/studio.js';
@@ -85,7 +86,7 @@ export async function readPicture(
   const { path, types, maxBytes = Number.POSITIVE_INFINITY } = of;
   if (typeof mimeType !== 'string' || !types.includes(mimeType))
     throw invalid(`\`${path}\` must be of a type of ${types.join(', ')}, got ${JSON.stringify(mimeType)}.`);
-  if (typeof encoded !== 'string' || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(encoded))
+  if (typeof encoded !== 'string' || !isBase64(encoded))
     throw invalid(`Invalid value at '${path}.${of.bytesField}' (TYPE_BYTES), Base64 decoding failed.`);
   const bytes = Buffer.from(encoded, 'base64');
   if (bytes.length > maxBytes)

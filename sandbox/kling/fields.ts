@@ -1,3 +1,4 @@
+import { isBase64 } from '../base64.js';
 import sharp from 'sharp';
 import type { SandboxContext } from '../context.js';
 import { pictureOf, readInput } from '../inputs.js';
@@ -70,7 +71,7 @@ export async function readPicture(
 ): Promise<Picture> {
   if (typeof value !== 'string' || value === '') throw invalid(`${path} must be a string`);
   const isUrl = /^https?:\/\//i.test(value);
-  if (!isUrl && !/^[A-Za-z0-9+/]+={0,2}$/.test(value)) throw invalid(`${path}: File is not in a valid base64 format`);
+  if (!isUrl && !isBase64(value)) throw invalid(`${path}: File is not in a valid base64 format`);
   try {
     const { bytes } = await readInput(isUrl ? value : `data:;base64,${value}`);
     if (bytes.length > maxBytes) throw new Error(`the file is larger than ${maxBytes} bytes`);

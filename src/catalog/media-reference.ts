@@ -1,4 +1,5 @@
 import { invalidRequest } from '../common/errors.js';
+import { isBase64 } from '../common/base64.js';
 import { isId } from '../common/ids.js';
 import type { ReferenceRole } from '../providers/contract.js';
 import { MEDIA_SHAPES, shown } from './fields.js';
@@ -20,7 +21,6 @@ export interface ReferenceInput {
 }
 
 const URL_MAX_CHARS = 8192;
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 const refuse = (param: string, value: unknown): never => {
   throw invalidRequest(`'${param}' must be ${MEDIA_SHAPES}; got ${shown(value)}.`, param);
@@ -32,8 +32,7 @@ function fromDataUri(text: string, param: string): ReferenceSource {
   if (comma < 0 || !header)
     throw invalidRequest(`'${param}' is no base64 data URI: it must begin like "data:image/png;base64,".`, param);
   const base64 = text.slice(comma + 1);
-  if (!BASE64.test(base64) || base64.length % 4 === 1)
-    throw invalidRequest(`'${param}' is a data URI whose content is not base64.`, param);
+  if (!isBase64(base64)) throw invalidRequest(`'${param}' is a data URI whose content is not base64.`, param);
   return { kind: 'data', contentType: header[1]?.toLowerCase() ?? 'application/octet-stream', base64 };
 }
 

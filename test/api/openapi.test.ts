@@ -88,6 +88,7 @@ describe('the document is complete', () => {
     const without = bodies.filter(([, { requestBody }]) => requestBody === undefined).map(([route]) => route);
     expect(without.toSorted()).toEqual([
       'POST /admin/jobs/{id}/release',
+      'POST /callbacks/{provider}/{token}',
       'POST /v1/uploads/{id}/complete',
       'POST /v1/webhook_deliveries/{id}/redeliver',
       'POST /v1/webhooks/secret/rotate',

@@ -136,7 +136,7 @@ export const ROWS: AliasRun[] = [
   row(
     'skyreels-v2',
     'image_to_video',
-    { duration_seconds: 4 },
+    { duration_seconds: 4, resolution: '540p' },
     { ...clip(960, 540, 97 / 24, false), substituted: true },
     {
       files: { image: 'image' },

@@ -104,6 +104,16 @@ export class ProviderCalls {
     return this.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
   }
 
+  /** Undefined where the attempt's wire can't stop what runs. */
+  async cancel(
+    attempt: AttemptRow,
+    taskId: JsonValue,
+    signal: AbortSignal,
+  ): Promise<'canceled' | 'too_late' | undefined> {
+    if (!this.can(attempt).cancel) return undefined;
+    return this.call(attempt, CALL_TIMEOUT_MS, signal, async (adapter, ctx) => adapter.cancel?.(taskId, ctx));
+  }
+
   /** Throws ProviderError while the endpoint can't take work. Adapters that can't tell let it pass. */
   async assertReady(route: Route, endpoint: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
     const { provider, credential } = route;

@@ -11,7 +11,7 @@ import { AttemptFailures } from '../attempt-failures.js';
 import { timingBucket } from '../expected.js';
 import { reach } from '../../store/fault-points.js';
 import { Outcomes, JobSignals } from '../outcome.js';
-import { CALL_TIMEOUT_MS, ProviderCalls } from '../provider-calls.js';
+import { ProviderCalls } from '../provider-calls.js';
 import { PollPace } from '../poll-pace.js';
 import { ProgressRepository } from '../progress.repository.js';
 import { RouteHealthRepository } from '../route-health.repository.js';
@@ -173,7 +173,7 @@ export class PollStep {
   private async tooLong({ claim, signal }: StepContext, attempt: AttemptRow): Promise<Next> {
     const taskId = attempt.taskId;
     try {
-      await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, async (adapter, ctx) => adapter.cancel?.(taskId, ctx));
+      await this.calls.cancel(attempt, taskId, signal);
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
     }

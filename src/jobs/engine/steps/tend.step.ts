@@ -85,9 +85,7 @@ export class TendStep {
   ): Promise<number | null> {
     const { signal } = context;
     if (attempt.cancelRequestedAt === null) {
-      const answer = await this.calls.call(attempt, CALL_TIMEOUT_MS, signal, async (adapter, ctx) =>
-        adapter.cancel?.(taskId, ctx),
-      );
+      const answer = await this.calls.cancel(attempt, taskId, signal);
       // Only now: a cancel that did not get through is asked for again.
       await this.attempts.requestCancel(attempt.id);
       if (answer === 'canceled') return this.close(attempt, { state: 'canceled' });
