@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { delay } from '../../src/common/time.js';
 import { findFfmpeg } from '../../src/media/find-ffmpeg.js';
 import { queryRows, sql } from '../../src/database/database.js';
 import { OBJECT_STORE, type ObjectStore } from '../../src/storage/object-store.js';
@@ -23,8 +24,20 @@ export async function objectsOf(kiln: Kiln, prefix = ''): Promise<string[]> {
   return keys.toSorted();
 }
 
+const LOOKS = 40;
+const LOOK_MS = 50;
+
 /** Objects that no row names, and files in the folders for work in progress. */
 export async function leftBehind(kiln: Kiln): Promise<string[]> {
+  // The store's own canary comes and goes: what was left behind is what stays.
+  for (let look = 0; ; look += 1) {
+    const found = await strayFiles(kiln);
+    if (found.length === 0 || look === LOOKS) return found;
+    await delay(LOOK_MS);
+  }
+}
+
+async function strayFiles(kiln: Kiln): Promise<string[]> {
   const rows = await queryRows<{ key: string }>(
     kiln.database,
     sql`SELECT object_key AS key FROM upload WHERE object_key IS NOT NULL AND deleted_at IS NULL
