@@ -124,6 +124,25 @@ test('every alarm has its page in the runbook, and every metric its line', () =>
   expect([...new Set(metrics)].filter((name) => !runbook.includes(`\`${name}`))).toEqual([]);
 });
 
+test('providers.md and deploy/env.example name every provider, credential and endpoint of the catalog', () => {
+  const page = read('docs/providers.md');
+  const example = read('deploy/env.example');
+  const lines = find('catalog/*.yaml').map(read).join('\n');
+  const namesOf = (pattern: RegExp): string[] => [
+    ...new Set([...lines.matchAll(pattern)].map(([, name = '']) => name)),
+  ];
+  const credentials = namesOf(/\bcredential: (\w+)/g);
+  const endpoints = namesOf(/\bendpoints_from: (\w+)/g).map((name) => `KILN_ENDPOINTS_${name}`);
+  expect(credentials.length).toBeGreaterThan(10);
+  expect(endpoints.length).toBeGreaterThan(8);
+  const named = [...adapters.keys(), ...credentials, ...endpoints];
+  expect(named.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  // The clouds of Ark and the gateways of OpenAI and Google have an address of their own in the catalog.
+  const needed = endpoints.filter((name) => !/_(ARK_\w+|GEMINI|OPENAI)$/.test(name));
+  const variables = [...credentials.map((name) => `KILN_CREDENTIAL_${name.toUpperCase()}`), ...needed];
+  expect(variables.filter((name) => !new RegExp(`^(# )?${name}=`, 'm').test(example))).toEqual([]);
+});
+
 test('the example overlay of catalog.md does what it says', () => {
   const catalog = loadCatalog({
     overlayPath: join(ROOT, 'docs/examples/catalog-overlay/catalog.yaml'),
