@@ -27,7 +27,7 @@ export const HELP = `npm run demo -- [options]
 Starts Kiln with everything it needs on free ports, uploads a reference image, runs a job, receives its signed webhook
 and saves what came out.
 
-  --model <alias>      veo-3.1 (default), veo-3.1-fast, wan-2.2, flux-dev, ace-step, or one of your KILN_CATALOG
+  --model <alias>      veo-3.1 (default), another of docs/models.md, or one of your KILN_CATALOG
   --prompt <text>      what to make
   --image <file>       reference image (default: demo/reference.jpg for video; none for pictures)
   --seconds <number>   length of a clip or piece (default: 4 for video, 20 for music)
