@@ -124,6 +124,16 @@ describe('a forced route', () => {
   });
 });
 
+it('leaves the sandbox out where a real route can do it', () => {
+  const real = with2({ sandbox: false });
+  expect(ids({ model: real })).toEqual(['veo-3.1/gemini']);
+  expect(reasons({ model: real })).toContain('veo-3.1/vertex: only the sandbox serves it here');
+  expect(ids({ model: real, forcedRoute: 'veo-3.1/vertex' })).toEqual(['veo-3.1/vertex']);
+  // What the real one can't do is still shown.
+  const seeded = { ...args.shape, input: { ...args.shape.input, seed: 7 } };
+  expect(ids({ model: real, shape: seeded })).toContain('veo-3.1/vertex');
+});
+
 describe('weights', () => {
   const named = (names: [string, number | null][]): Model => ({
     ...veo,

@@ -81,6 +81,15 @@ function problem(route: Route, args: PlanArgs): string | null {
 const cooldownMs = (route: Route, { states, now }: PlanArgs): number =>
   Math.max(0, (states.get(route.id)?.cooldownUntil?.getTime() ?? 0) - now.getTime());
 
+/** Where a real route is configured, nobody wants the sandbox's clip in its place, nor after it. */
+function withoutEmulated(able: readonly Route[], passedOver: Plan['passedOver'], { forcedRoute }: PlanArgs): Route[] {
+  const real = able.filter(({ sandbox }) => !sandbox);
+  if (real.length === 0 || forcedRoute !== undefined) return [...able];
+  const emulated = able.filter(({ sandbox }) => sandbox);
+  passedOver.push(...emulated.map(({ id }) => ({ route: id, reason: 'only the sandbox serves it here' })));
+  return real;
+}
+
 /** Routes that stand together and have weights, each time in another order: the heavier, the more often first. */
 function drawn(routes: readonly Route[], random: () => number): Route[] {
   const order: Route[] = [];
@@ -126,7 +135,7 @@ export function plan(args: PlanArgs): Plan {
     if (reason === null) able.push(route);
     else passedOver.push({ route: route.id, reason });
   }
-  const chosen = drawn(able, args.random);
+  const chosen = drawn(withoutEmulated(able, passedOver, args), args.random);
   if (args.routing.allowFallback || args.forcedRoute !== undefined) {
     // toSorted is stable: routes that don't cool down keep their order.
     const byCooldown = chosen.toSorted((a, b) => cooldownMs(a, args) - cooldownMs(b, args));

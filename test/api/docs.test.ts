@@ -23,7 +23,7 @@ test('the journeys of docs/api.md run as they stand there', async () => {
   const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], {
     cwd,
     env: { PATH: process.env['PATH'], HOME: cwd, KILN: kiln.url, KEY: kiln.secret },
-    timeout: 25_000,
+    timeout: 60_000,
   });
   const lines = stdout.split('\n');
   expect(lines).toEqual([

@@ -27,6 +27,7 @@ export class Credentials {
   /** Undefined: the provider signs by itself, or not at all. */
   callbackSecretOf(attempt: Pick<AttemptRow, 'credential' | 'route' | 'provider'>): string | undefined {
     if (attempt.route.sandbox) return SANDBOX_CALLBACK_SECRETS[attempt.provider];
-    return attempt.credential === null ? undefined : this.config.callbackSecrets[attempt.credential];
+    // An endpoint that asks for no credential has none to name the secret by.
+    return this.config.callbackSecrets[attempt.credential ?? attempt.provider];
   }
 }
