@@ -91,10 +91,11 @@ it('puts routes that cool down last, the soonest first, and waits for them witho
 });
 
 it('skips a retired route from its day on, but for the sandbox', () => {
-  const real = { sandbox: false, retiresOn: '2026-11-23' };
-  expect(ids({ model: with2(real) })).toEqual(['veo-3.1/vertex']);
-  expect(ids({ model: with2(real), now: new Date('2026-11-22T23:59:59Z') })).toHaveLength(2);
-  expect(ids({ model: with2({ ...real, sandbox: true }) })).toHaveLength(2);
+  const ending = with2({ retiresOn: '2026-11-23' });
+  const real: Model = { ...ending, routes: ending.routes.map((route) => ({ ...route, sandbox: false })) };
+  expect(ids({ model: real })).not.toContain('veo-3.1/gemini');
+  expect(ids({ model: real, now: new Date('2026-11-22T23:59:59Z') })).toContain('veo-3.1/gemini');
+  expect(ids({ model: ending })).toContain('veo-3.1/gemini');
 });
 
 it('leaves out a disabled route', () => {
@@ -125,7 +126,7 @@ describe('a forced route', () => {
 });
 
 it('leaves the sandbox out where a real route can do it', () => {
-  const real = with2({ sandbox: false });
+  const real = with2({ sandbox: false, retiresOn: null });
   expect(ids({ model: real })).toEqual(['veo-3.1/gemini']);
   expect(reasons({ model: real })).toContain('veo-3.1/vertex: only the sandbox serves it here');
   expect(ids({ model: real, forcedRoute: 'veo-3.1/vertex' })).toEqual(['veo-3.1/vertex']);
