@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execute, queryRow, queryRows, sql } from '../../src/database/database.js';
+import { AdmissionRepository } from '../../src/jobs/admission/admission.repository.js';
 import { dropGround, newGround, startKiln, type Ground, type Kiln } from '../support/kiln.js';
 import { attemptsOf, expectBooks, image, jobRow, newPrompt, reconcile, settled, until } from './engine-harness.js';
 
@@ -160,6 +161,28 @@ test('a full lane that may spill sends the next job on, and one that may not kee
   await kiln.call('POST', `/v1/jobs/${first.id}/cancel`);
   expect(await settled(kiln, stays.id)).toMatchObject({ status: 'succeeded' });
   expect(await routesOf(stays.id)).toEqual(['comfyui']);
+});
+
+test('no more jobs spill into a lane than it has room for, however much room others have', async () => {
+  await start('spill: at_once');
+  await execute(kiln.database, sql`INSERT INTO endpoint_state (id, ready_at) VALUES (${endpoint()}, now())`);
+  const slow = newPrompt();
+  await kiln.sandbox.arm({ provider: 'comfyui', fault: 'never', match: slow, times: 9 });
+  const lanes = kiln.app.get(AdmissionRepository);
+  const first = await kiln.post({ ...image(slow), ...onGpuOnly });
+  await until('the slot is taken', async () => (await jobRow(kiln.database, first.id)).stage === 'generating');
+  const others = await Promise.all([0, 1, 2].map(() => kiln.post(image(slow))));
+  const waitingIn = async (): Promise<(string | null)[]> => {
+    const rows = await Promise.all(others.map(({ id }) => jobRow(kiln.database, id)));
+    return rows.filter(({ stage }) => stage === 'waiting').map(({ lane }) => lane);
+  };
+  await until('one of them spilled', async () => {
+    await reconcile(kiln);
+    return (await waitingIn()).length === 2;
+  });
+  expect(await waitingIn()).toEqual(['gpu', 'gpu']);
+  expect(await lanes.lanesWithWaiters()).toEqual(['gpu']);
+  for (const { id } of [first, ...others]) await kiln.call('POST', `/v1/jobs/${id}/cancel`);
 });
 
 test("a route's own capacity holds within a larger lane, and keeps nobody else waiting", async () => {

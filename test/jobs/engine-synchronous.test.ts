@@ -1,3 +1,4 @@
+import { execute, sql } from '../../src/database/database.js';
 import { OBJECT_STORE, type ObjectStore } from '../../src/storage/object-store.js';
 import { startKiln, type Kiln } from '../support/kiln.js';
 import {
@@ -9,6 +10,7 @@ import {
   jobRow,
   newPrompt,
   openGates,
+  reconcile,
   settled,
   statesOf,
   until,
@@ -71,6 +73,51 @@ test('an answer that never came is asked for once more, and charged once', async
   const { id } = await post(prompt);
   expect(await settled(kiln, id)).toMatchObject({ status: 'succeeded' });
   expect(await bought(kiln.sandbox, 'openai', prompt)).toBe(2);
+  await expectBooks(kiln, id, ['settle']);
+});
+
+test('a late answer beside the one that was bought meanwhile ends alone: the job stores its own', async () => {
+  const prompt = newPrompt();
+  const first = holdAt('submit.answered');
+  const { id } = await post(prompt);
+  await first.reached;
+  const second = holdAt('submit.saved');
+  let saved = false;
+  void second.reached.then(() => (saved = true));
+  await claimExpires(kiln.database, id);
+  await until('the second answer is saved', async () => {
+    await reconcile(kiln);
+    return saved;
+  });
+  first.open();
+  await until('the first stands beside it', async () => (await statesOf(kiln.database, id)).includes('orphan'));
+  second.open();
+  const done = await settled(kiln, id);
+  expect(done).toMatchObject({ status: 'succeeded', error: null, outputs: [{ type: 'image' }] });
+  expect(await bought(kiln.sandbox, 'openai', prompt)).toBe(2);
+  expect(await attemptsOf(kiln.database, id)).toHaveLength(2);
+  await until('no bytes are kept', async () => (await keptOf(id)).length === 0);
+  await expectBooks(kiln, id, ['settle']);
+});
+
+test('a worker that dies while it writes down a failed submit: once more after the lease, not after a day', async () => {
+  const prompt = newPrompt();
+  const gate = holdAt('submit.answered');
+  const { id } = await post(prompt);
+  await gate.reached;
+  // As its first write left the row; the second, which frees it for another try, never came.
+  await execute(
+    kiln.database,
+    sql`UPDATE attempt SET state = 'unknown', lease_token = NULL, wake_at = now() + interval '30 seconds' WHERE job_id = ${id}`,
+  );
+  await claimExpires(kiln.database, id);
+  await until('the second submit', async () => {
+    await reconcile(kiln);
+    return (await bought(kiln.sandbox, 'openai', prompt)) === 2;
+  });
+  gate.open(new Error('it was dead'));
+  expect(await settled(kiln, id)).toMatchObject({ status: 'succeeded' });
+  expect(await statesOf(kiln.database, id)).toEqual(['succeeded']);
   await expectBooks(kiln, id, ['settle']);
 });
 

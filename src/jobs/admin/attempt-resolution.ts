@@ -7,7 +7,7 @@ import { Doorbell } from '../engine/doorbell.js';
 import { Outcomes } from '../engine/outcome.js';
 import { AttemptsRepository } from '../store/attempts.repository.js';
 import { JobsRepository } from '../store/jobs.repository.js';
-import type { AttemptError, AttemptRow, JobError, JobRow } from '../store/rows.js';
+import { isOrphan, type AttemptError, type AttemptRow, type JobError, type JobRow } from '../store/rows.js';
 import { adminAttemptView, type AdminAttemptView } from './admin-job-view.js';
 import type { ResolveBody } from './bodies.js';
 
@@ -93,7 +93,7 @@ export class AttemptResolution {
   private async isCurrent(job: JobRow, attempt: AttemptRow): Promise<boolean> {
     if (attempt.run !== job.run || (job.stage !== 'submitting' && job.stage !== 'generating')) return false;
     const ofRun = await this.attempts.ofRun(job.id, job.run);
-    return ofRun.findLast((one) => one.state !== 'orphan')?.id === attempt.id;
+    return ofRun.findLast((one) => !isOrphan(one, ofRun))?.id === attempt.id;
   }
 }
 

@@ -6,7 +6,7 @@ import { decide, type Decision } from '../../routing/error-policy.js';
 import { Admission } from '../admission/admission.js';
 import { AttemptsRepository } from '../store/attempts.repository.js';
 import { JobsRepository } from '../store/jobs.repository.js';
-import type { AttemptError, AttemptRow, JobError } from '../store/rows.js';
+import { isOrphan, type AttemptError, type AttemptRow, type JobError } from '../store/rows.js';
 import type { Claim } from './claims.repository.js';
 import { COLD_CODE, ColdStarts, isColdAttempt } from './cold-starts.js';
 import { Notifier } from './notifier.js';
@@ -262,7 +262,7 @@ const triesOn = (claim: Claim, attempt: AttemptRow, kind?: string): number =>
     (one) =>
       one.id !== attempt.id &&
       one.route.id === attempt.route.id &&
-      one.state !== 'orphan' &&
+      !isOrphan(one, claim.attempts) &&
       !isColdAttempt(one) &&
       (kind === undefined || one.error?.kind === kind),
   ).length;

@@ -62,20 +62,23 @@ export class RerouterRepository {
             FROM lane WHERE state = 'open'
           ), closed AS (
             SELECT id FROM route_state WHERE state <> 'open' OR cooldown_until > now()
+          ), spilling AS (
+            SELECT job.id, job.status, job.queued_at, better.i::int AS "to", better.lane,
+              row_number() OVER (PARTITION BY better.lane ORDER BY job.queued_at, job.id) AS place
+            FROM job CROSS JOIN LATERAL (
+              SELECT i, job.plan -> i ->> 'lane' AS lane FROM generate_series(job.plan_index + 1, jsonb_array_length(job.plan) - 1) AS i
+              WHERE job.plan -> i ->> 'id' NOT IN (SELECT id FROM closed) AND job.plan -> i ->> 'lane' IN (SELECT id FROM room WHERE free > 0)
+              ORDER BY i LIMIT 1
+            ) better
+            WHERE job.stage = 'waiting' AND job.lane = ANY(${[...new Set(lanes)]}) AND job.lane IN (SELECT id FROM room WHERE free <= 0)
+              AND job.ready_at <= now() AND coalesce((job.routing ->> 'allowFallback')::boolean, true)
+              AND (job.plan -> job.plan_index ->> 'spill' = 'at_once'
+                OR (job.plan -> job.plan_index -> 'spill' ->> 'afterMs')::float8 <= extract(epoch FROM now() - greatest(job.queued_at, job.ready_at)) * 1000)
           )
-          SELECT job.id, job.status, better.i::int AS "to", job.plan -> better.i ->> 'lane' AS lane
-          FROM job CROSS JOIN LATERAL (
-            SELECT i FROM generate_series(job.plan_index + 1, jsonb_array_length(job.plan) - 1) AS i
-            WHERE job.plan -> i ->> 'id' NOT IN (SELECT id FROM closed) AND job.plan -> i ->> 'lane' IN (SELECT id FROM room WHERE free > 0)
-            ORDER BY i LIMIT 1
-          ) better
-          WHERE job.stage = 'waiting' AND job.lane = ANY(${[...new Set(lanes)]}) AND job.lane IN (SELECT id FROM room WHERE free <= 0)
-            AND job.ready_at <= now() AND coalesce((job.routing ->> 'allowFallback')::boolean, true)
-            AND (job.plan -> job.plan_index ->> 'spill' = 'at_once'
-              OR (job.plan -> job.plan_index -> 'spill' ->> 'afterMs')::float8 <= extract(epoch FROM now() - greatest(job.queued_at, job.ready_at)) * 1000)
-          ORDER BY job.queued_at
-          -- No more than the others have room for: what spills must not only wait elsewhere.
-          LIMIT (SELECT least(coalesce(sum(free), 0), ${BATCH}) FROM room WHERE free > 0)::int`,
+          SELECT spilling.id, spilling.status, spilling."to", spilling.lane
+          FROM spilling JOIN room ON room.id = spilling.lane
+          -- No more to a lane than it has room for: what spills must not only wait elsewhere.
+          WHERE spilling.place <= room.free ORDER BY spilling.queued_at LIMIT ${BATCH}::int`,
     );
   }
 

@@ -118,6 +118,10 @@ export interface AttemptRow {
   finishedAt: Date | null;
 }
 
+/** A task beside the attempt whose token it has, whether it still runs or has ended. `ofRun`: the run's attempts. */
+export const isOrphan = (attempt: AttemptRow, ofRun: readonly AttemptRow[]): boolean =>
+  attempt.state === 'orphan' || ofRun.some((one) => one.token === attempt.token && one.seq < attempt.seq);
+
 /** What ops see of a failed attempt; clients get `code` and the public text of the error table. */
 export interface AttemptError {
   code: string;

@@ -183,8 +183,13 @@ export class SubmitStep {
 
   /** `unknown`: looked for as long as the route's `unknown_ttl` says, then lost. */
   private async reconcile(context: StepContext, attempt: AttemptRow): Promise<Next> {
-    if (this.calls.can(attempt).findByToken) return this.lookUp(context, attempt);
-    return this.failures.whileUnknown(context.claim, attempt, null);
+    const can = this.calls.can(attempt);
+    if (can.findByToken) return this.lookUp(context, attempt);
+    if (!can.synchronous && !can.idempotencyKey && !can.resubmitSafe)
+      return this.failures.whileUnknown(context.claim, attempt, null);
+    // Such a submit is sent again, not looked for: a worker died before it had freed the attempt for that.
+    const leaseMs = attempt.leaseUntil ? msUntil(context.claim, attempt.leaseUntil) : 0;
+    return leaseMs > 0 ? { delayMs: leaseMs + 50 } : this.recover(context, attempt);
   }
 
   private taskOf(job: JobRow, attempt: AttemptRow): MediaTask {
