@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { conflict } from '../common/errors.js';
 import { newId } from '../common/ids.js';
+import { delay } from '../common/time.js';
 import type { Tx } from '../database/database.js';
 import { EgressError } from '../egress/egress.js';
 import type { Media } from '../media/media.js';
@@ -49,6 +51,9 @@ export interface StoreArtifact {
 
 /** Enough of a file's beginning to tell its type. */
 const SNIFF_BYTES = 64 * 1024;
+/** Between tries to keep an answer's bytes, doubling. */
+const KEEP_AGAIN_MS = 200;
+const MAX_KEEP_AGAIN_MS = 5000;
 
 /** What jobs have made: stored from the provider, looked at, listed, deleted. */
 export class Outputs {
@@ -88,17 +93,45 @@ export class Outputs {
     }
   }
 
-  /** Bytes that came with a provider's answer, until `store` has looked at them. Throws what the object store throws. */
-  async keep(at: Pick<StoreArtifact, 'jobId' | 'run' | 'claimToken'>, body: Readable | Uint8Array): Promise<string> {
+  /**
+   * Bytes that came with a provider's answer, until `store` has looked at them. They exist nowhere else, so they are on disk
+   * before the object store is asked, and it is asked until `signal` aborts. Throws what `body` throws, and what the object
+   * store threw last.
+   */
+  async keep(
+    at: Pick<StoreArtifact, 'jobId' | 'run' | 'claimToken'>,
+    body: Readable | Uint8Array,
+    signal: AbortSignal,
+    onTrouble: () => Promise<unknown>,
+  ): Promise<string> {
     const key = `${keptPrefix(at)}${randomUUID()}`;
-    await this.objects.put(key, body, { contentType: 'application/octet-stream' });
-    return key;
+    return withTempFolder(this.options.tempDir, async (dir) => {
+      const file = join(dir, 'kept');
+      await writeFile(file, body, { signal });
+      for (let waitMs = KEEP_AGAIN_MS; ; waitMs = Math.min(waitMs * 2, MAX_KEEP_AGAIN_MS)) {
+        try {
+          await this.objects.put(key, createReadStream(file), { contentType: 'application/octet-stream', signal });
+          return key;
+        } catch (error) {
+          if (signal.aborted) throw error;
+          await onTrouble();
+          await delay(waitMs, signal).catch(() => {
+            throw error;
+          });
+        }
+      }
+    });
   }
 
-  /** Kept bytes, as an adapter would open them. Throws ObjectNotFound. */
+  /** Kept bytes, as an adapter would open them. Throws ArtifactError `gone`. */
   async openKept(key: string, offset: number): Promise<ArtifactStream> {
-    const { body, totalBytes } = await this.objects.get(key, offset > 0 ? { start: offset } : undefined);
-    return { body, contentType: null, totalBytes, offset };
+    try {
+      const { body, totalBytes } = await this.objects.get(key, offset > 0 ? { start: offset } : undefined);
+      return { body, contentType: null, totalBytes, offset };
+    } catch (error) {
+      if (error instanceof ObjectNotFound) throw new ArtifactError('gone', error.message, { cause: error });
+      throw error;
+    }
   }
 
   async dropKept(keys: readonly string[]): Promise<void> {

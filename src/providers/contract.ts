@@ -205,8 +205,8 @@ export interface Adapter {
   /** `canceled`: it will not finish. `too_late`: it had finished or can't be stopped. */
   cancel?(taskId: JsonValue, ctx: ProviderContext): Promise<'canceled' | 'too_late'>;
   /**
-   * Whether a callback comes from the provider, beyond the secret token in its address: null when it does, else why not.
-   * What it says is not read: the engine polls. Wires that sign nothing leave this out.
+   * Whether a callback comes from the provider, beyond the secret token in its address: null when it does, else why not;
+   * throws while that can't be told. What it says is not read: the engine polls. Wires that sign nothing leave this out.
    */
   verifyCallback?(request: CallbackRequest, ctx: ProviderContext): Promise<string | null>;
   /** Queue length of one instance, smaller is better; throws when it is not ready. */

@@ -121,6 +121,54 @@ test('a worker that dies while it writes down a failed submit: once more after t
   await expectBooks(kiln, id, ['settle']);
 });
 
+test('an object store that is away when the answer comes loses nothing, and nothing is bought again', async () => {
+  const prompt = newPrompt();
+  const store = kiln.app.get<ObjectStore>(OBJECT_STORE);
+  const works = store.put.bind(store);
+  let tries = 0;
+  store.put = async (key, ...more) => {
+    if (!key.includes('/kept/') || ++tries > 2) return works(key, ...more);
+    throw new Error('it is away');
+  };
+  try {
+    const { id } = await post(prompt);
+    expect(await settled(kiln, id)).toMatchObject({ status: 'succeeded', outputs: [{ type: 'image' }] });
+    expect(tries).toBe(3);
+    expect(await bought(kiln.sandbox, 'openai', prompt)).toBe(1);
+    expect(await keptOf(id)).toEqual([]);
+    await expectBooks(kiln, id, ['settle']);
+  } finally {
+    store.put = works;
+  }
+});
+
+test('kept bytes that are gone end the job soon, and nothing is charged', async () => {
+  const gate = holdAt('submit.saved');
+  const { id } = await post(newPrompt());
+  await gate.reached;
+  await kiln.app.get<ObjectStore>(OBJECT_STORE).delete(await keptOf(id));
+  gate.open();
+  expect(await settled(kiln, id)).toMatchObject({
+    status: 'failed',
+    error: { code: 'result_lost' },
+    cost: { charged_micro_usd: 0 },
+  });
+});
+
+test('twice is enough: where the client wants the next route, the job goes on there', async () => {
+  const prompt = newPrompt();
+  await kiln.sandbox.arm({ provider: 'openai', fault: 'drop-after', match: prompt, times: 2 });
+  const { id } = await kiln.post({
+    model: 'gpt-image-1.5',
+    input: { prompt, size: '1024x1024' },
+    routing: { only: ['openai'], on_unknown: 'next' },
+  });
+  expect(await settled(kiln, id)).toMatchObject({ status: 'succeeded', outputs: [{ type: 'image' }] });
+  expect(await bought(kiln.sandbox, 'openai', prompt)).toBe(3);
+  expect(await statesOf(kiln.database, id)).toEqual(['lost', 'succeeded']);
+  await expectBooks(kiln, id, ['settle']);
+});
+
 test('twice is enough: then the job fails, and nothing is charged', async () => {
   const prompt = newPrompt();
   await kiln.sandbox.arm({ provider: 'openai', fault: 'drop-after', match: prompt, times: 5 });

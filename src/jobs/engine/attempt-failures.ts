@@ -107,13 +107,15 @@ export class AttemptFailures {
     return this.fail(claim, attempt, 'lost', OUTCOME_UNKNOWN, error);
   }
 
-  /** A synchronous submit that died can't be reconciled: nothing is charged, and it is tried once more. */
+  /** A synchronous submit that died can't be reconciled: nothing is charged, and it is tried once more; then elsewhere where the client said so. */
   async onDeadSynchronousSubmit(claim: Claim, attempt: AttemptRow): Promise<Next> {
     if (attempt.tries < 2) {
       await this.attempts.releaseLease(attempt.id, attempt.leaseToken);
       return 'now';
     }
     await this.around.trouble.lost(attempt, 'a synchronous submit died twice');
+    if (claim.job.routing.onUnknown === 'next' && hasNextRoute(claim))
+      return this.requeue(claim, attempt, { nextRoute: true, delayMs: 0, state: 'lost' });
     return this.fail(claim, attempt, 'lost', OUTCOME_UNKNOWN, null);
   }
 

@@ -2,10 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { Capabilities, ProviderError } from '../../providers/contract.js';
 import type { AttemptRow } from '../store/rows.js';
 import type { Claim } from './claims.repository.js';
+import { RouteHealthRepository } from './route-health.repository.js';
 import { WarmthRepository } from './warmth.repository.js';
 
 export const COLD_CODE = 'cold_start';
+/** Doubling with each try that found it asleep: a start takes minutes, and each try is a row. */
 const LOOK_AGAIN_MS = 2000;
+const MAX_LOOK_AGAIN_MS = 15_000;
 /** What proxies in front of a pod that is not there answer: KEDA and Knative hold the request, then say one of these. */
 const PROXY_STATUSES = [502, 503, 504];
 
@@ -19,7 +22,10 @@ export interface ColdMove {
 /** Endpoints that sleep: a submit that found one asleep is no failure. It is woken, and a bridge or patience does the rest. */
 @Injectable()
 export class ColdStarts {
-  constructor(private readonly warmth: WarmthRepository) {}
+  constructor(
+    private readonly warmth: WarmthRepository,
+    private readonly health: RouteHealthRepository,
+  ) {}
 
   /** Null: it is not that. Otherwise the endpoint is being woken, and the job goes to a bridge, or waits for as long as a start may take. */
   async next(claim: Claim, attempt: AttemptRow, error: ProviderError, can: Capabilities): Promise<ColdMove | null> {
@@ -27,13 +33,15 @@ export class ColdStarts {
     if (!scaleToZero || !isCold(error, can)) return null;
     await this.warmth.seenCold(attempt.endpoint);
     const { plan, planIndex, routing } = claim.job;
-    const bridge = routing.allowFallback ? plan.findIndex((route, at) => at > planIndex && route.bridge) : -1;
-    if (bridge >= 0) return { index: bridge, delayMs: 0, bridging: true };
-    const first = claim.attempts.find((one) => one.route.id === attempt.route.id && isColdAttempt(one)) ?? attempt;
-    const waitedMs = claim.now.getTime() - first.createdAt.getTime();
-    return waitedMs < scaleToZero.startSeconds * 1000
-      ? { index: planIndex, delayMs: LOOK_AGAIN_MS, bridging: false }
-      : null;
+    if (routing.allowFallback) {
+      const closed = await this.health.closed();
+      const bridge = plan.findIndex(({ id, bridge: bridges }, at) => at > planIndex && bridges && !closed.has(id));
+      if (bridge >= 0) return { index: bridge, delayMs: 0, bridging: true };
+    }
+    const before = claim.attempts.filter((one) => one.route.id === attempt.route.id && isColdAttempt(one));
+    const waitedMs = claim.now.getTime() - (before[0] ?? attempt).createdAt.getTime();
+    const delayMs = Math.min(LOOK_AGAIN_MS * 2 ** before.length, MAX_LOOK_AGAIN_MS);
+    return waitedMs < scaleToZero.startSeconds * 1000 ? { index: planIndex, delayMs, bridging: false } : null;
   }
 }
 

@@ -18,6 +18,7 @@ import type { AttemptRow } from '../store/rows.js';
 import { Outputs } from '../../assets/outputs.js';
 import { CallbackAddresses } from './callback-addresses.js';
 import { Credentials } from './credentials.js';
+import { StorageHealth } from './storage-health.js';
 
 /** Longest call of a short step; a submit has its route's own limit. */
 export const CALL_TIMEOUT_MS = 15_000;
@@ -44,6 +45,7 @@ export class CallSurroundings {
   constructor(
     readonly credentials: Credentials,
     readonly outputs: Outputs,
+    readonly storage: StorageHealth,
     private readonly addresses: CallbackAddresses,
   ) {}
 
@@ -90,7 +92,8 @@ export class ProviderCalls {
           : this.egress.foreign(url, { signal, ...options }),
       keep: async (artifact, body) => {
         if (claimToken === undefined) throw new Error('only a submit keeps what its answer holds');
-        const kept = await this.around.outputs.keep({ jobId: attempt.jobId, run: attempt.run, claimToken }, body);
+        const at = { jobId: attempt.jobId, run: attempt.run, claimToken };
+        const kept = await this.around.outputs.keep(at, body, signal, () => this.around.storage.check());
         return { ...artifact, source: null, kept };
       },
     };
@@ -100,7 +103,7 @@ export class ProviderCalls {
   async poll(attempt: AttemptRow, signal: AbortSignal): Promise<TaskState> {
     const { taskId } = attempt;
     if (taskId === null) throw new Error('an attempt without a task was polled');
-    if (this.can(attempt).synchronous) return { state: 'succeeded', ...(taskId as unknown as SynchronousResult) };
+    if (attempt.route.synchronous) return { state: 'succeeded', ...(taskId as unknown as SynchronousResult) };
     return this.call(attempt, CALL_TIMEOUT_MS, signal, (adapter, ctx) => adapter.poll(taskId, ctx));
   }
 

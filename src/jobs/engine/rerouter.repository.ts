@@ -12,6 +12,7 @@ const LONG_COOLDOWN = '20 seconds';
 interface Stuck {
   id: string;
   status: JobStatus;
+  from: number;
   /** The plan's index where it goes on. */
   to: number;
   lane: string;
@@ -38,7 +39,7 @@ export class RerouterRepository {
       sql`WITH closed AS (
             SELECT id FROM route_state WHERE state <> 'open' OR cooldown_until > now() + ${LONG_COOLDOWN}::interval
           )
-          SELECT job.id, job.status, better.i::int AS "to", job.plan -> better.i ->> 'lane' AS lane
+          SELECT job.id, job.status, job.plan_index AS "from", better.i::int AS "to", job.plan -> better.i ->> 'lane' AS lane
           FROM job CROSS JOIN LATERAL (
             SELECT i FROM generate_series(job.plan_index + 1, jsonb_array_length(job.plan) - 1) AS i
             WHERE job.plan -> i ->> 'id' NOT IN (SELECT id FROM route_state WHERE state <> 'open' OR cooldown_until > now()) ORDER BY i LIMIT 1
@@ -63,7 +64,7 @@ export class RerouterRepository {
           ), closed AS (
             SELECT id FROM route_state WHERE state <> 'open' OR cooldown_until > now()
           ), spilling AS (
-            SELECT job.id, job.status, job.queued_at, better.i::int AS "to", better.lane,
+            SELECT job.id, job.status, job.plan_index AS "from", job.queued_at, better.i::int AS "to", better.lane,
               row_number() OVER (PARTITION BY better.lane ORDER BY job.queued_at, job.id) AS place
             FROM job CROSS JOIN LATERAL (
               SELECT i, job.plan -> i ->> 'lane' AS lane FROM generate_series(job.plan_index + 1, jsonb_array_length(job.plan) - 1) AS i
@@ -75,7 +76,7 @@ export class RerouterRepository {
               AND (job.plan -> job.plan_index ->> 'spill' = 'at_once'
                 OR (job.plan -> job.plan_index -> 'spill' ->> 'afterMs')::float8 <= extract(epoch FROM now() - greatest(job.queued_at, job.ready_at)) * 1000)
           )
-          SELECT spilling.id, spilling.status, spilling."to", spilling.lane
+          SELECT spilling.id, spilling.status, spilling."from", spilling."to", spilling.lane
           FROM spilling JOIN room ON room.id = spilling.lane
           -- No more to a lane than it has room for: what spills must not only wait elsewhere.
           WHERE spilling.place <= room.free ORDER BY spilling.queued_at LIMIT ${BATCH}::int`,
@@ -83,9 +84,10 @@ export class RerouterRepository {
   }
 
   private async moveOn(reason: string, stuck: Sql): Promise<void> {
-    for (const { id, status, to, lane } of await queryRows<Stuck>(this.db, stuck)) {
+    for (const { id, status, from, to, lane } of await queryRows<Stuck>(this.db, stuck)) {
       await this.jobs.move(this.db, {
         jobId: id,
+        planIndex: from,
         transition: status === 'queued' ? 'rerouted' : 'rerouted_again',
         data: { reason },
         set: [sql`plan_index = ${to}::int`, sql`lane = ${lane}`],

@@ -20,6 +20,8 @@ export interface Move {
   /** Only where this claim still owns the job. */
   claimToken?: string;
   keyId?: string;
+  /** Only while it still waits for this route of its plan. */
+  planIndex?: number;
   /** Further assignments, e.g. `` sql`progress = 1` ``. */
   set?: Sql[];
   /** Kept with the event; clients see it on the event stream. */
@@ -66,6 +68,7 @@ export class JobsRepository {
             WHERE id = ${move.jobId} AND (status, coalesce(stage, '')) IN (${positions}) AND deleted_at IS NULL
               ${move.claimToken === undefined ? sqlEmpty : sql`AND claim_token = ${move.claimToken}`}
               ${move.keyId === undefined ? sqlEmpty : sql`AND key_id = ${move.keyId}`}
+              ${move.planIndex === undefined ? sqlEmpty : sql`AND plan_index = ${move.planIndex}::int`}
             RETURNING *
           ), event AS (
             INSERT INTO job_event (job_id, seq, type, data)

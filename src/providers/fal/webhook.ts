@@ -1,6 +1,5 @@
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
-import { messageOf } from '../../common/errors.js';
-import type { CallbackRequest, ProviderContext } from '../contract.js';
+import { ProviderError, type CallbackRequest, ProviderContext } from '../contract.js';
 import { parseMaybe } from '../exchange.js';
 import { jwksAddress } from './address.js';
 import { jwks } from './wire.js';
@@ -21,7 +20,8 @@ async function fetchKeys(ctx: ProviderContext): Promise<KeyObject[]> {
   const response = await (trust === 'endpoint' ? ctx.fetch(url, options) : ctx.fetchForeign(url, options));
   const text = await response.text();
   const body = response.status === 200 ? parseMaybe(jwks, text) : null;
-  if (body === null) throw new Error(`the key set answered HTTP ${response.status}`);
+  if (body === null)
+    throw new ProviderError('unavailable', 'rejected', `the key set could not be read: HTTP ${response.status}`);
   return body.keys.flatMap(({ kty, crv, x }) => {
     if (kty !== 'OKP' || crv !== 'Ed25519' || !x) return [];
     try {
@@ -38,7 +38,7 @@ const signedText = (id: string, user: string, timestamp: string, body: Buffer): 
 
 export type Verifier = (request: CallbackRequest, ctx: ProviderContext) => Promise<string | null>;
 
-/** Checks ED25519 signatures of fal's webhooks; keys are kept by address. */
+/** Checks ED25519 signatures of fal's webhooks; keys are kept by address. Throws while the keys can't be read. */
 export function webhookVerifier(): Verifier {
   const held = new Map<string, Held>();
 
@@ -63,11 +63,7 @@ export function webhookVerifier(): Verifier {
     if (bytes.length !== SIGNATURE_BYTES) return 'the signature is not 64 bytes in hex';
     const message = signedText(id, user, timestamp, body);
     const matches = (keys: KeyObject[]): boolean => keys.some((key) => verify(null, message, key, bytes));
-    try {
-      if (matches(await keysOf(ctx, KEYS_MAX_AGE_MS))) return null;
-      return matches(await keysOf(ctx, REFETCH_AFTER_MS)) ? null : 'no key of the key set made this signature';
-    } catch (error) {
-      return `the key set could not be read: ${messageOf(error)}`;
-    }
+    if (matches(await keysOf(ctx, KEYS_MAX_AGE_MS))) return null;
+    return matches(await keysOf(ctx, REFETCH_AFTER_MS)) ? null : 'no key of the key set made this signature';
   };
 }

@@ -22,6 +22,7 @@ import { msUntil, type Next, type StepContext } from '../step.js';
 const MISSING_GRACE_MS = 5000;
 const MISSING_TIMES = 2;
 const AUTH_POLL_MS = 60_000;
+const EMPTY_RUN = new ProviderError('internal', 'rejected', 'The run ended well and without a result.');
 
 /** What a poll writes down beside the attempt. */
 @Injectable()
@@ -100,6 +101,7 @@ export class PollStep {
       case 'failed':
         return this.failures.onRunFailed(claim, attempt, state.error);
       case 'succeeded':
+        if (state.artifacts.length === 0) return this.failures.onRunFailed(claim, attempt, EMPTY_RUN);
         await this.succeeded(claim.job, claim.token, attempt, state, elapsedMs);
         return 'now';
     }
