@@ -12,7 +12,7 @@ lanes:
   spare: { per_endpoint: 1 }
 models:
   flux-dev:
-    route_order: [comfyui, spare]
+    route_order: [comfyui, spare, fal]
     routes:
       comfyui:
         lane: gpu
@@ -52,8 +52,8 @@ const routesOf = async (id: string): Promise<string[]> =>
   (await attemptsOf(kiln.database, id)).map(({ route }) => route.id.split('/')[1] ?? '');
 const isWarm = async (): Promise<unknown> =>
   queryRow(kiln.database, sql`SELECT 1 AS one FROM endpoint_state WHERE id = ${endpoint()} AND ready_at IS NOT NULL`);
-const quote = async (): Promise<Record<string, unknown>> =>
-  (await kiln.call('POST', '/v1/jobs/quote', image('x'))).body;
+const quote = async (more: Record<string, unknown> = {}): Promise<Record<string, unknown>> =>
+  (await kiln.call('POST', '/v1/jobs/quote', { ...image('x'), ...more })).body;
 const onGpuOnly = { routing: { only: ['comfyui'], allow_fallback: false } };
 
 afterEach(async () => {
@@ -65,6 +65,8 @@ test('cold: the bridge answers at once while the GPU is woken, once; warm: the G
   await start();
   await ground.sandbox.sleep(GPU, 'hold', 1000);
   expect(await quote()).toMatchObject({ bridged: true, warm: true, route: { id: 'flux-dev/spare' } });
+  // Bound to a provider, the job had no route that sleeps.
+  expect(await quote({ provider_options: { fal: {} } })).toMatchObject({ bridged: false, route: { provider: 'fal' } });
   const jobs = await Promise.all([0, 1, 2].map(() => kiln.post(image(newPrompt()))));
   for (const { id } of jobs) {
     const done = await settled(kiln, id);

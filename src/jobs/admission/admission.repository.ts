@@ -178,12 +178,13 @@ export class AdmissionRepository {
     return { keys: [...keys.values()], jobs };
   }
 
-  /** Ends the back-off of jobs that wait for one of these routes. */
+  /** Ends the back-off of jobs that wait for one of these routes; one that is being moved now is left to its mover. */
   async hurry(lanes: readonly string[], routes: readonly string[]): Promise<void> {
     await execute(
       this.db,
-      sql`UPDATE job SET ready_at = now() WHERE stage = 'waiting' AND lane = ANY(${[...lanes]}) AND ready_at > now()
-            AND plan -> plan_index ->> 'id' = ANY(${[...routes]})`,
+      sql`UPDATE job SET ready_at = now() WHERE id IN (
+            SELECT id FROM job WHERE stage = 'waiting' AND lane = ANY(${[...lanes]}) AND ready_at > now()
+              AND plan -> plan_index ->> 'id' = ANY(${[...routes]}) ORDER BY id FOR UPDATE SKIP LOCKED)`,
     );
   }
 

@@ -125,10 +125,18 @@ export class JobRequests {
       forcedRoute,
     });
     const able = routes.filter((route) => takesOptions(route, providerOptions));
-    if (able.length > 0)
-      return { routes: able, wake: wake !== null && takesOptions(wake, providerOptions) ? wake : null };
+    const asleep = wake !== null && takesOptions(wake, providerOptions) ? wake : null;
+    const planned = asleep === null ? able.map(unbridged) : able;
+    if (planned.length > 0) return { routes: planned, wake: asleep };
     throw refusal(model, passedOver, routing, forcedRoute);
   }
+}
+
+/** Nothing is bridged where the route that sleeps is none of the job's. */
+function unbridged(route: Route): Route {
+  const own = { ...route };
+  delete own.bridging;
+  return own;
 }
 
 /** Options for one provider bind the job to it: another route would drop them silently. */
