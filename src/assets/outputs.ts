@@ -105,6 +105,8 @@ export class Outputs {
     onTrouble: () => Promise<unknown>,
   ): Promise<string> {
     const key = `${keptPrefix(at)}${randomUUID()}`;
+    // It may break off before anything reads it: then the reader is told, and the process must not end of it.
+    if (body instanceof Readable) body.on('error', () => undefined);
     return withTempFolder(this.options.tempDir, async (dir) => {
       const file = join(dir, 'kept');
       await writeFile(file, body, { signal });

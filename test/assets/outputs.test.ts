@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { Outputs, type StoreArtifact } from '../../src/assets/outputs.js';
 import { sha256Hex, newId } from '../../src/common/ids.js';
 import { execute, sql } from '../../src/database/database.js';
@@ -45,6 +45,14 @@ describe.each(['file', 's3'] as const)('outputs on the %s store', (kind) => {
     }),
     signal,
     ...more,
+  });
+
+  test('an answer that breaks off before its bytes are read is a failed keep, and no failed process', async () => {
+    const body = new PassThrough();
+    const at = { jobId: newId('job'), run: 1, claimToken: 'one' };
+    const kept = outputs.keep(at, body, signal, async () => undefined);
+    body.destroy(new Error('the connection was cut'));
+    await expect(kept).rejects.toThrow('the connection was cut');
   });
 
   /** What the engine does with one artifact, from the provider to the finished row. */
