@@ -105,10 +105,15 @@ async function allOver(ids: readonly string[]): Promise<void> {
     'all jobs are over',
     async () => {
       await reconcile(kiln);
-      // What was cut off is looked up once its lease is over.
+      // What was cut off is looked up once its lease is over; a look that came before waits for the lease as it was.
       await execute(
         kiln.database,
         sql`UPDATE attempt SET lease_until = now() WHERE state = 'unknown' AND lease_until > now()`,
+      );
+      await execute(
+        kiln.database,
+        sql`UPDATE job SET wake_at = now() WHERE stage = 'submitting' AND wake_at > now() + interval '5 seconds'
+              AND EXISTS (SELECT 1 FROM attempt WHERE attempt.job_id = job.id AND attempt.state = 'unknown')`,
       );
       return (await live()).length === 0;
     },
