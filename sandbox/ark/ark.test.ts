@@ -147,7 +147,7 @@ describe('callbacks', () => {
   const ended = () => bench.rung.filter(({ status }) => status === 'succeeded' || status === 'failed');
 
   it('come for each status, with the body of GET', async () => {
-    bench.sandbox.clock.speed = 0.002;
+    bench.sandbox.clock.speed = 0.02;
     const id = await bench.create('x', { callback_url: `${bench.filesUrl}/ring` });
     await until(async () => ended().length > 0);
     expect(bench.rung.map(({ status }) => status)).toEqual(expect.arrayContaining(['queued', 'running', 'succeeded']));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { execute, queryRow, queryRows, sql } from '../../src/database/database.js';
 import { faultPoints } from '../../src/jobs/store/fault-points.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
+import { until } from '../jobs/engine-harness.js';
 import { type Kiln, startKiln } from '../support/kiln.js';
 import { leftBehind, objectsOf, storeOf } from './harness.js';
 
@@ -37,18 +38,21 @@ const contentOf = async (job: JobView): Promise<Buffer> =>
 async function expectLost(job: JobView): Promise<string> {
   expect(job).toMatchObject({ status: 'failed', stage: null, outputs: [], cost: { charged_micro_usd: 0 } });
   expect(job.cost.held_micro_usd).toBeGreaterThan(0);
-  const told = await queryRow<{ message: string; severity: string }>(
-    kiln.database,
-    sql`SELECT message, severity FROM ops_event WHERE type = 'result.lost' AND data ->> 'job_id' = ${job.id}`,
+  // Ops are told after the job's end is written down.
+  const told = await until('ops hear of it', () =>
+    queryRow<{ message: string; severity: string }>(
+      kiln.database,
+      sql`SELECT message, severity FROM ops_event WHERE type = 'result.lost' AND data ->> 'job_id' = ${job.id}`,
+    ),
   );
-  expect(told?.severity).toBe('critical');
+  expect(told.severity).toBe('critical');
   const money = await queryRows<{ kind: string; amount: bigint }>(
     kiln.database,
     sql`SELECT kind, amount_micro_usd AS amount FROM ledger_entry WHERE work_id = ${job.id} ORDER BY kind`,
   );
   expect(money.map(({ kind }) => kind)).toEqual(['hold', 'release']);
   expect(await objectsOf(kiln, `outputs/${job.id}/`)).toEqual([]);
-  return told?.message ?? '';
+  return told.message;
 }
 
 describe('a result that can never be kept ends the job with a reason', () => {
