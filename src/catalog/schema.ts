@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import type { JsonObject } from '../common/json.js';
 import type { MediaKind, Modality } from '../providers/contract.js';
 
-/** One way to run an alias: a provider's model on its endpoints. */
-export interface Route {
+/** A provider's model on its endpoints, whatever is done with it. */
+export interface RouteBase {
   /** Unique: `{alias}/{name}`, e.g. `veo-3.1/vertex`. */
   id: string;
   /** Adapter id. */
@@ -14,25 +14,33 @@ export interface Route {
   endpoints: string[];
   /** Name of the credential; null where the endpoint asks for none. */
   credential: string | null;
-  lane: string;
   /** Checked by the adapter's `settings` schema. */
   settings: JsonObject;
-  /** What the provider asks of us; multiplier 1. */
-  upstreamPrice: PriceRule;
   /** Day (YYYY-MM-DD, UTC) from which the provider no longer answers. */
   retiresOn: string | null;
   /** Another model under a stable alias. */
   substitute: boolean;
   /** Answers while a cold GPU route wakes. */
   bridge: boolean;
-  /** In a job's plan: chosen because the route that would come first was cold. */
+  /** Chosen because the route that would come first was cold. */
   bridging?: true;
   /** The endpoint sleeps when idle; null where it never does. */
   scaleToZero: { idleSeconds: number; startSeconds: number } | null;
-  /** Most runs of this route at once, within its lane; null leaves it to the lane. */
-  capacity: number | null;
   /** Share of the work among the routes beside it that have a weight; null: strictly in order. */
   weight: number | null;
+  /** Served by the sandbox. */
+  sandbox: boolean;
+  /** Why the route can't be used in this process; null when it can. */
+  disabled: string | null;
+}
+
+/** One way to run a job of an alias. */
+export interface Route extends RouteBase {
+  lane: string;
+  /** What the provider asks of us; multiplier 1. */
+  upstreamPrice: PriceRule;
+  /** Most runs of this route at once, within its lane; null leaves it to the lane. */
+  capacity: number | null;
   /** What a full lane means: wait for it, or go to the next route. */
   spill: 'never' | 'at_once' | { afterMs: number };
   /** A provider run longer than this is lost. */
@@ -48,10 +56,6 @@ export interface Route {
   unknownTtlSeconds: number;
   /** Its submit takes as long as the work does: no task to poll, and another queue. */
   synchronous: boolean;
-  /** Served by the sandbox. */
-  sandbox: boolean;
-  /** Why the route can't be used in this process; null when it can. */
-  disabled: string | null;
 }
 
 /** A provider's parallel limit or a GPU pool's slots. */
