@@ -4,6 +4,7 @@
 const OPEN = ['database', 'telemetry', 'config', 'common'];
 const BELOW_JOBS = [
   'webhooks',
+  'upstreams',
   'routing',
   'assets',
   'billing',
@@ -22,7 +23,19 @@ const LAYERS = {
   ops: ['account', 'facades', 'gateway', 'jobs', ...BELOW_JOBS, 'http', ...OPEN],
   account: ['jobs', 'gateway', 'billing', 'keys', 'http', ...OPEN],
   facades: ['jobs', 'assets', 'keys', 'catalog', 'http', ...OPEN],
-  gateway: ['routing', 'billing', 'keys', 'catalog', 'http', ...OPEN],
+  gateway: [
+    'upstreams',
+    'routing',
+    'billing',
+    'idempotency',
+    'keys',
+    'catalog',
+    'providers',
+    'egress',
+    'http',
+    ...OPEN,
+  ],
+  upstreams: ['routing', 'keys', 'catalog', 'providers', 'egress', ...OPEN],
   webhooks: ['keys', 'egress', 'queue', 'http', ...OPEN],
   routing: ['catalog', 'providers', ...OPEN],
   assets: ['keys', 'media', 'storage', 'egress', 'queue', 'http', ...OPEN],

@@ -7,7 +7,7 @@ import { probe, until } from '../sandbox/test-client.js';
 import { loadCatalog } from '../src/catalog/load-catalog.js';
 import type { Catalog } from '../src/catalog/catalog.service.js';
 import { parseInput } from '../src/catalog/input.js';
-import type { Route } from '../src/catalog/schema.js';
+import { isJobRoute, type Route } from '../src/catalog/schema.js';
 import type { JsonObject, JsonValue } from '../src/common/json.js';
 import { createEgress } from '../src/egress/create-egress.js';
 import type { Egress } from '../src/egress/egress.js';
@@ -80,7 +80,7 @@ function prepare(
 ): Started {
   const route = catalog.route(routeId);
   const model = catalog.get(routeId.split('/')[0] ?? '');
-  if (!route || !model) throw new Error(`no route ${routeId}`);
+  if (!route || !model || !isJobRoute(route)) throw new Error(`no route ${routeId}`);
   const adapter = adapterFor(route.provider);
   const roles = [...new Set(references.map(({ role }) => role))];
   const listed = new Set(['images', 'reference_images']);

@@ -1,39 +1,19 @@
 import { z } from 'zod';
 import type { JsonObject } from '../common/json.js';
-import { MICRO_USD } from '../common/money.js';
-
-/** An id as it stands in URLs: one or more segments, never `..`. */
-const aliasName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9](?:[A-Za-z0-9._:/@-]{0,127}|[A-Za-z0-9._:/@-]{0,125}\/\*)$/,
-    'must be 1 to 128 of A–Z a–z 0–9 . _ : / @ -, beginning with a letter or digit, and may end with /*',
-  )
-  .refine((name) => !name.includes('..'), 'must not contain ".."');
-const name = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be 1 to 64 of a–z 0–9 . _ -, beginning with a letter or digit');
-const fieldName = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a field name in snake_case');
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
-const oneOrMore = z
-  .union([scalar, z.array(scalar).min(1)])
-  .transform((value) => (Array.isArray(value) ? value : [value]));
-const day = z.iso.date('must be a day as YYYY-MM-DD');
-const seconds = (max: number) => z.number().positive().max(max);
-
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
-  .refine((url) => !new URL(url).username && !new URL(url).password, 'must not hold a user name or password')
-  .refine((url) => !/[?#]/.test(url), 'must not hold a query or fragment')
-  .transform((url) => url.replace(/\/+$/, ''));
-
-/** US dollars a unit, as people write prices; kept as whole micro-USD. */
-const usd = z
-  .number()
-  .positive('must be more than 0: nothing is free')
-  .max(10_000)
-  .refine((value) => Math.abs(value * MICRO_USD - Math.round(value * MICRO_USD)) < 1e-4, 'must have at most 6 decimals')
-  .transform((value) => Math.round(value * MICRO_USD));
+import {
+  aliasName,
+  day,
+  fieldName,
+  name,
+  oneOrMore,
+  routeShape,
+  sandboxPaths,
+  scalar,
+  scaleToZero,
+  seconds,
+  usd,
+} from './file-values.js';
+import { syncModelFile, usagePriceFile } from './sync-file.js';
 
 const rate = z.strictObject({
   when: z.record(fieldName, oneOrMore).default({}),
@@ -108,36 +88,13 @@ const rule = z
     'must hold exactly one of require, needs, excludes',
   );
 
-/** The endpoint sleeps when idle: after how long at the earliest, and how long it may take to wake. */
-const scaleToZero = z.union([
-  z.boolean(),
-  z.strictObject({ idle_seconds: seconds(86_400), start_seconds: seconds(7200) }).partial(),
-]);
-
 const route = z.strictObject({
-  provider: name,
-  model: z.string().min(1).max(256),
-  /** Base URLs; or the name of an environment variable's end: `COMFYUI` reads KILN_ENDPOINTS_COMFYUI. */
-  endpoints: z.array(httpUrl).min(1).optional(),
-  endpoints_from: z
-    .string()
-    .regex(/^[A-Z][A-Z0-9_]*$/, 'must be of A–Z 0–9 _')
-    .optional(),
-  credential: name.optional(),
-  /** The endpoint may run without asking for the credential. */
-  credential_optional: z.boolean().default(false),
+  ...routeShape,
   lane: name,
-  settings: z.record(z.string(), z.json()).default({}),
   /** A list of `prices` by name, or written out. */
   upstream_price: z.union([name, priceList]),
-  retires_on: day.optional(),
-  substitute: z.boolean().default(false),
-  bridge: z.boolean().default(false),
-  scale_to_zero: scaleToZero.default(false),
   /** Most runs of this route at once, within its lane. */
   capacity: z.int().min(1).max(1_000_000).optional(),
-  /** Routes that stand one after the other and have a weight share the work by it. */
-  weight: z.number().positive().max(1_000_000).optional(),
   spill: z.union([z.enum(['never', 'at_once']), z.strictObject({ after_ms: z.int().min(0) })]).default('never'),
   max_run_seconds: seconds(86_400),
   submit_timeout_ms: z.int().min(1000).max(600_000).default(60_000),
@@ -148,9 +105,7 @@ const route = z.strictObject({
   /** Where the sandbox serves this wire; without it the sandbox does not stand in. */
   sandbox: z
     .strictObject({
-      paths: z
-        .array(z.string().regex(/^\/[^?#]*[^/?#]$/, 'must be a path that begins with / and does not end with one'))
-        .min(1),
+      paths: sandboxPaths,
       expected_seconds: seconds(3600).default(3),
       poll_interval_ms: z.int().min(100).max(60_000).default(500),
       /** The sandbox's servers are always up, unless this says otherwise. */
@@ -199,7 +154,8 @@ export const catalogFile = z.strictObject({
   platform_multiplier: z.number().positive().max(100),
   prices: z.record(name, priceList).default({}),
   lanes: z.record(name, lane),
-  models: z.record(aliasName, model),
+  models: z.record(aliasName, z.discriminatedUnion('modality', [model, syncModelFile])),
+  usage_prices: z.record(name, usagePriceFile).default({}),
 });
 export type CatalogFile = z.output<typeof catalogFile>;
 

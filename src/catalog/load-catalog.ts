@@ -18,13 +18,20 @@ import { fieldSchema, limitOf } from './fields.js';
 import { CatalogProblem, fieldsOf, rulesOf } from './model-fields.js';
 import { OPERATIONS } from './operation.js';
 import { priceRule } from './prices.js';
+import { syncAdapters } from '../providers/sync/registry.js';
 import { routeOf, settingsOf, type RouteMeans } from './routes.js';
+import { syncModelOf } from './load-sync.js';
+import type { SyncModelFile } from './sync-file.js';
 import type { Lane, Model, Route } from './schema.js';
+import type { SyncAdapter } from '../providers/sync/contract.js';
+import type { SyncModel } from './sync-schema.js';
 
 export interface CatalogOptions extends RouteMeans {
   /** The operator's file (KILN_CATALOG); null where there is none. */
   overlayPath: string | null;
   now: () => Date;
+  /** Default: those of the registry. */
+  syncAdapters?: ReadonlyMap<string, SyncAdapter>;
   /** Default: the folder of YAML files shipped with Kiln. */
   baseDir?: string;
 }
@@ -138,7 +145,10 @@ function operationsOf(file: ModelFile, path: readonly string[]): string[] {
   );
 }
 
-function routeNames(file: ModelFile, path: readonly string[]): string[] {
+function routeNames(
+  file: Pick<ModelFile | SyncModelFile, 'routes' | 'route_order'>,
+  path: readonly string[],
+): string[] {
   const names = Object.keys(file.routes);
   if (names.length === 0) throw new CatalogProblem([...path, 'routes'], 'must hold a route');
   const order = file.route_order ?? [];
@@ -213,6 +223,8 @@ function modelOf(
   };
 }
 
+const isJobModel = (file: ModelFile | SyncModelFile): file is ModelFile => 'operations' in file;
+
 function lanesOf(file: CatalogFile, models: readonly Model[]): Lane[] {
   return Object.entries(file.lanes).map(([id, lane]): Lane => {
     const endpoints = new Set(
@@ -252,11 +264,20 @@ export function loadCatalog(options: CatalogOptions): Catalog {
       const [issue] = parsed.error.issues;
       throw issue ? issueProblem(issue) : new CatalogProblem([], 'is not a catalog');
     }
-    const models = Object.entries(parsed.data.models).map(([id, file]) =>
-      modelOf(id, file, parsed.data, options, readFile),
-    );
+    const means = {
+      ...options,
+      syncAdapters: options.syncAdapters ?? syncAdapters,
+      usagePrices: parsed.data.usage_prices,
+      multiplier: parsed.data.platform_multiplier,
+    };
+    const models: Model[] = [];
+    const sync: SyncModel[] = [];
+    for (const [id, file] of Object.entries(parsed.data.models)) {
+      if (isJobModel(file)) models.push(modelOf(id, file, parsed.data, options, readFile));
+      else sync.push(syncModelOf(id, file, routeNames(file, ['models', id]), means));
+    }
     const hash = sha256Hex(canonicalJson({ merged, files: Object.fromEntries(texts) }));
-    return new Catalog(models, lanesOf(parsed.data, models), hash, options.now);
+    return new Catalog({ jobs: models, sync }, lanesOf(parsed.data, models), hash, options.now);
   } catch (error) {
     throw error instanceof CatalogProblem ? located(error, { fileOf: base.fileOf, overlayPath, overlay }) : error;
   }

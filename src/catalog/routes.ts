@@ -4,7 +4,8 @@ import type { JsonObject } from '../common/json.js';
 import { SettingsError, type Adapter } from '../providers/contract.js';
 import type { RouteFile } from './catalog-file.js';
 import { CatalogProblem } from './model-fields.js';
-import type { PriceRule, Route } from './schema.js';
+import type { SyncRouteFile } from './sync-file.js';
+import type { PriceRule, Route, RouteBase } from './schema.js';
 
 /** What a process has to serve routes with. */
 export interface RouteMeans {
@@ -43,15 +44,11 @@ export function settingsOf(
   throw new CatalogProblem(at, parsed.error.issues.map(issueText).join('; '));
 }
 
-interface Served {
-  endpoints: string[];
-  credential: string | null;
-  sandbox: boolean;
-  disabled: string | null;
-}
+type Served = Pick<RouteBase, 'endpoints' | 'credential' | 'sandbox' | 'disabled'>;
+type AnyRouteFile = RouteFile | SyncRouteFile;
 
 /** Who serves the route here: its own endpoints where all is given, else the sandbox, else nobody and why. */
-function servedBy(file: RouteFile, means: RouteMeans): Served {
+function servedBy(file: AnyRouteFile, means: RouteMeans): Served {
   const own = file.endpoints_from ? means.endpointsFrom(file.endpoints_from).map(withoutSlash) : [];
   const endpoints = own.length > 0 ? own : (file.endpoints ?? []);
   const held = file.credential !== undefined && means.hasCredential(file.credential);
@@ -83,13 +80,8 @@ function scaleToZeroOf(written: RouteFile['scale_to_zero']): Route['scaleToZero'
   return { idleSeconds, startSeconds };
 }
 
-/** A route as this process can use it. */
-export function routeOf(
-  id: string,
-  file: RouteFile,
-  parts: { settings: JsonObject; upstreamPrice: PriceRule; synchronous: boolean },
-  means: RouteMeans,
-): Route {
+/** What every route is, as this process can use it. */
+export function baseOf(id: string, file: AnyRouteFile, settings: JsonObject, means: RouteMeans): RouteBase {
   const served = servedBy(file, means);
   const pace = served.sandbox && file.sandbox ? file.sandbox : file;
   return {
@@ -97,20 +89,36 @@ export function routeOf(
     provider: file.provider,
     model: file.model,
     ...served,
-    lane: file.lane,
-    ...parts,
+    settings,
     retiresOn: file.retires_on ?? null,
     substitute: file.substitute,
     bridge: file.bridge,
     scaleToZero: scaleToZeroOf(pace.scale_to_zero),
-    capacity: file.capacity ?? null,
     weight: file.weight ?? null,
+  };
+}
+
+/** A job's route as this process can use it. */
+export function routeOf(
+  id: string,
+  file: RouteFile,
+  parts: { settings: JsonObject; upstreamPrice: PriceRule; synchronous: boolean },
+  means: RouteMeans,
+): Route {
+  const { settings, ...rest } = parts;
+  const base = baseOf(id, file, settings, means);
+  const pace = base.sandbox && file.sandbox ? file.sandbox : file;
+  return {
+    ...base,
+    ...rest,
+    lane: file.lane,
+    capacity: file.capacity ?? null,
     spill: typeof file.spill === 'string' ? file.spill : { afterMs: file.spill.after_ms },
     maxRunSeconds: file.max_run_seconds,
     submitTimeoutMs: file.submit_timeout_ms,
     pollIntervalMs: pace.poll_interval_ms,
     pollsPerSecond: file.polls_per_second,
-    expectedSeconds: served.sandbox
+    expectedSeconds: base.sandbox
       ? Math.max(pace.expected_seconds * (means.sandbox?.speed ?? 1), 1)
       : pace.expected_seconds,
     unknownTtlSeconds: file.unknown_ttl_seconds,

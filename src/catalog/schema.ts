@@ -58,6 +58,8 @@ export interface Route extends RouteBase {
   synchronous: boolean;
 }
 
+export const isJobRoute = (route: RouteBase): route is Route => 'lane' in route;
+
 /** A provider's parallel limit or a GPU pool's slots. */
 export interface Lane {
   id: string;

@@ -5,14 +5,16 @@ import { z } from 'zod';
 export type ProviderCredential =
   | { kind: 'api_key'; key: string }
   | { kind: 'bearer'; token: string }
+  | { kind: 'aws'; accessKeyId: string; secretAccessKey: string; sessionToken?: string }
   | { kind: 'google_service_account'; json: string };
 
 export const CREDENTIAL_PREFIX = 'KILN_CREDENTIAL_';
 export const CREDENTIAL_ALLOWED =
-  '`api_key:<key>`, `bearer:<token>`, the JSON of a Google service account, or `@/path` of a file that holds one of these';
+  '`api_key:<key>`, `bearer:<token>`, `aws:<access key id>:<secret access key>[:<session token>]`, the JSON of a Google service account, or `@/path` of a file that holds one of these';
 
 const NAME = /^[A-Z0-9_]+$/;
 const PLAIN = /^(api_key|bearer):(\S+)$/;
+const AWS = /^aws:([A-Z0-9a-z]+):([A-Za-z0-9/+=]+)(?::([A-Za-z0-9/+=]+))?$/;
 const serviceAccount = z.looseObject({
   type: z.literal('service_account'),
   client_email: z.string(),
@@ -66,6 +68,9 @@ function resolve(value: string, readText: (path: string) => string): ProviderCre
 function parse(value: string): ProviderCredential | null {
   const [, kind, rest] = PLAIN.exec(value) ?? [];
   if (rest !== undefined) return kind === 'bearer' ? { kind, token: rest } : { kind: 'api_key', key: rest };
+  const [, accessKeyId, secretAccessKey, sessionToken] = AWS.exec(value) ?? [];
+  if (accessKeyId !== undefined && secretAccessKey !== undefined)
+    return { kind: 'aws', accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
   let object: unknown;
   try {
     object = JSON.parse(value);

@@ -3,6 +3,7 @@ import { AssetsModule } from '../assets/assets.module.js';
 import { BillingModule } from '../billing/billing.module.js';
 import { Catalog } from '../catalog/catalog.service.js';
 import { ProvidersModule } from '../providers/providers.module.js';
+import { UpstreamsModule } from '../upstreams/upstreams.module.js';
 import { Callbacks } from './callbacks/callbacks.js';
 import { CallbacksController } from './callbacks/callbacks.controller.js';
 import { Admission } from './admission/admission.js';
@@ -21,7 +22,6 @@ import { JobReplay, ReplaySignals } from './api/replay.js';
 import { JobRequests, RoutesNow } from './api/request.js';
 import { AttemptFailures, FailureSignals } from './engine/attempt-failures.js';
 import { ClaimsRepository } from './engine/claims.repository.js';
-import { Credentials } from './engine/credentials.js';
 import { Deadlines } from './engine/deadlines.js';
 import { Doorbell } from './engine/doorbell.js';
 import { Engine, EngineReports } from './engine/engine.js';
@@ -36,8 +36,7 @@ import { CallSurroundings, ProviderCalls } from './engine/provider-calls.js';
 import { Lanes } from './engine/lanes.js';
 import { Reconciler, Routes } from './engine/reconciler.js';
 import { RerouterRepository } from './engine/rerouter.repository.js';
-import { RouteHealthRepository } from './engine/route-health.repository.js';
-import { RouteTrouble } from './engine/route-trouble.js';
+import { AttemptTrouble } from './engine/attempt-trouble.js';
 import { PollRecords, PollStep } from './engine/steps/poll.step.js';
 import { PrepareStep } from './engine/steps/prepare.step.js';
 import { ProcessStep } from './engine/steps/process.step.js';
@@ -47,7 +46,6 @@ import { SubmitSignals, SubmitStep } from './engine/steps/submit.step.js';
 import { TendStep } from './engine/steps/tend.step.js';
 import { ColdStarts } from './engine/cold-starts.js';
 import { Waker } from './engine/waker.js';
-import { WarmthRepository } from './engine/warmth.repository.js';
 import { StorageHealth } from './engine/storage-health.js';
 import { JobHub } from './events/hub.js';
 import { JobEventStream } from './events/stream.js';
@@ -64,7 +62,6 @@ const engine = [
   Engine,
   EngineReports,
   ClaimsRepository,
-  Credentials,
   Deadlines,
   Doorbell,
   Notifier,
@@ -73,10 +70,8 @@ const engine = [
   AssetsOfJobs,
   AttemptFailures,
   FailureSignals,
-  RouteTrouble,
-  RouteHealthRepository,
+  AttemptTrouble,
   RerouterRepository,
-  WarmthRepository,
   Waker,
   ColdStarts,
   ProviderCalls,
@@ -121,7 +116,7 @@ const events = [JobHub, JobWaiter, JobEventStream, JobViews, EventTokens];
 
 /** Jobs, from the request to the end. The engine is here for every role; only workers call it. */
 @Module({
-  imports: [AssetsModule, BillingModule, ProvidersModule],
+  imports: [AssetsModule, BillingModule, ProvidersModule, UpstreamsModule],
   controllers: [JobsController, JobEventsController, CallbacksController],
   providers: [Callbacks, ...rows, ...admission, ...engine, ...steps, ...api, ...events],
   exports: [...rows, ...admission, ...engine, ...steps, ...api, ...events],

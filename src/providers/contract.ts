@@ -131,6 +131,8 @@ export class ProviderError extends Error {
       retryAfterMs?: number;
       upstreamStatus?: number;
       param?: string;
+      /** The provider's own word, where clients know it: `context_length_exceeded`. */
+      code?: string;
       raw?: string;
       cause?: unknown;
     } = {},

@@ -1,7 +1,15 @@
 import { loadCatalog } from '../catalog/load-catalog.js';
-import type { Model } from '../catalog/schema.js';
+import type { Model, Route } from '../catalog/schema.js';
+import type { TaskShape } from '../providers/contract.js';
 import { adapters } from '../providers/registry.js';
-import { plan, type PlanArgs, type RouteStateRow } from './plan.js';
+import { lackingFor, plan as planRoutes, type Plan, type PlanArgs as Args, type RouteStateRow } from './plan.js';
+
+type PlanArgs = Omit<Args<Route>, 'routes' | 'lacking'> & {
+  model: Model;
+  shape: Omit<TaskShape, 'model' | 'settings'>;
+};
+const plan = ({ model, shape, ...rest }: PlanArgs): Plan<Route> =>
+  planRoutes({ ...rest, routes: model.routes, lacking: lackingFor(shape, adapters) });
 
 const NOW = new Date('2026-11-23T12:00:00Z');
 const sandboxed = loadCatalog({
@@ -19,7 +27,6 @@ const veo: Model = { ...shipped, routes: shipped.routes.filter(({ provider }) =>
 const args: PlanArgs = {
   model: veo,
   shape: { modality: 'video', operation: 'text_to_video', input: { prompt: 'x', duration_seconds: 8 }, references: {} },
-  adapters,
   routing: { allowSubstitution: true, allowFallback: true, only: null, onUnknown: 'wait' },
   states: new Map(),
   cold: new Set(),

@@ -1,4 +1,4 @@
-import type { Model, Route } from '../catalog/schema.js';
+import type { Route, RouteBase } from '../catalog/schema.js';
 import type { Adapter, TaskShape } from '../providers/contract.js';
 
 /** A request's `routing`. */
@@ -20,10 +20,11 @@ export interface RouteStateRow {
   reason?: string | null;
 }
 
-export interface PlanArgs {
-  model: Model;
-  shape: Omit<TaskShape, 'model' | 'settings'>;
-  adapters: ReadonlyMap<string, Adapter>;
+export interface PlanArgs<R extends RouteBase> {
+  /** In order of choice. */
+  routes: readonly R[];
+  /** What a route could never do of this request, as messages. */
+  lacking: (route: R) => string[];
   routing: RoutingOptions;
   states: ReadonlyMap<string, RouteStateRow>;
   now: Date;
@@ -35,54 +36,71 @@ export interface PlanArgs {
   forcedRoute?: string;
 }
 
-export interface Plan {
+export interface Plan<R extends RouteBase> {
   /** First choice first. Empty: nothing can run this, `passedOver` says why. */
-  routes: Route[];
+  routes: R[];
   passedOver: { route: string; reason: string }[];
   /** The route that would come first, where it sleeps and should be woken. */
-  wake: Route | null;
+  wake: R | null;
 }
 
-const nameOf = (route: Route): string => route.id.slice(route.id.lastIndexOf('/') + 1);
+type Wishes = Pick<PlanArgs<RouteBase>, 'routing' | 'forcedRoute'>;
 
-const isNamed = (route: Route, names: readonly string[]): boolean =>
+/** What a job's routes lack for a task, by what their adapters say. */
+export const lackingFor =
+  (shape: Omit<TaskShape, 'model' | 'settings'>, adapters: ReadonlyMap<string, Adapter>) =>
+  (route: Pick<Route, 'provider' | 'model' | 'settings'>): string[] => {
+    const adapter = adapters.get(route.provider);
+    return adapter
+      ? adapter.unsupported({ ...shape, model: route.model, settings: route.settings })
+      : [`no adapter for ${route.provider}`];
+  };
+
+const nameOf = (route: RouteBase): string => route.id.slice(route.id.lastIndexOf('/') + 1);
+
+const isNamed = (route: RouteBase, names: readonly string[]): boolean =>
   names.some((name) => name === route.provider || name === route.id || name === nameOf(route));
 
 /** Whether the provider has stopped answering; the sandbox, which only speaks its wire, has not. */
-const isRetired = (route: Route, now: Date): boolean =>
+const isRetired = (route: RouteBase, now: Date): boolean =>
   route.retiresOn !== null && !route.sandbox && now.getTime() >= Date.parse(route.retiresOn);
 
-function wishProblem(route: Route, { routing, forcedRoute }: PlanArgs): string | null {
+function wishProblem(route: RouteBase, { routing, forcedRoute }: Wishes): string | null {
   if (forcedRoute !== undefined) return route.id === forcedRoute ? null : `another route was forced: ${forcedRoute}`;
   if (routing.only && !isNamed(route, routing.only)) return `not among routing.only: ${routing.only.join(', ')}`;
   return route.substitute && !routing.allowSubstitution ? 'runs a substitute model, which the request refuses' : null;
 }
 
-function stateProblem(route: Route, { states, forcedRoute }: PlanArgs): string | null {
+function stateProblem(
+  route: RouteBase,
+  { states, forcedRoute }: Pick<PlanArgs<RouteBase>, 'states' | 'forcedRoute'>,
+): string | null {
   const row = states.get(route.id);
   if (!row || row.state === 'open') return null;
   if (forcedRoute !== undefined && row.state === 'unauthorized') return null;
   return row.reason ? `${row.state}: ${row.reason}` : row.state;
 }
 
-function problem(route: Route, args: PlanArgs): string | null {
+function problem<R extends RouteBase>(route: R, args: PlanArgs<R>): string | null {
   const wish = wishProblem(route, args);
   if (wish !== null) return wish;
-  const adapter = args.adapters.get(route.provider);
-  if (!adapter) return `no adapter for ${route.provider}`;
   // What the route could never do comes before its state: opening it would not help this request, which is refused, not put off.
-  const lacking = adapter.unsupported({ ...args.shape, model: route.model, settings: route.settings });
+  const lacking = args.lacking(route);
   if (lacking.length > 0) return lacking.join('; ');
   if (route.disabled !== null) return `disabled: ${route.disabled}`;
   if (isRetired(route, args.now)) return `retired on ${route.retiresOn}`;
   return stateProblem(route, args);
 }
 
-const cooldownMs = (route: Route, { states, now }: PlanArgs): number =>
+const cooldownMs = (route: RouteBase, { states, now }: Pick<PlanArgs<RouteBase>, 'states' | 'now'>): number =>
   Math.max(0, (states.get(route.id)?.cooldownUntil?.getTime() ?? 0) - now.getTime());
 
 /** Where a real route is configured, nobody wants the sandbox's clip in its place, nor after it. */
-function withoutEmulated(able: readonly Route[], passedOver: Plan['passedOver'], { forcedRoute }: PlanArgs): Route[] {
+function withoutEmulated<R extends RouteBase>(
+  able: readonly R[],
+  passedOver: Plan<R>['passedOver'],
+  { forcedRoute }: Wishes,
+): R[] {
   const real = able.filter(({ sandbox }) => !sandbox);
   if (real.length === 0 || forcedRoute !== undefined) return [...able];
   const emulated = able.filter(({ sandbox }) => sandbox);
@@ -91,8 +109,8 @@ function withoutEmulated(able: readonly Route[], passedOver: Plan['passedOver'],
 }
 
 /** Routes that stand together and have weights, each time in another order: the heavier, the more often first. */
-function drawn(routes: readonly Route[], random: () => number): Route[] {
-  const order: Route[] = [];
+function drawn<R extends RouteBase>(routes: readonly R[], random: () => number): R[] {
+  const order: R[] = [];
   for (let at = 0; at < routes.length;) {
     const group = weighted(routes, at);
     at += Math.max(group.length, 1);
@@ -108,13 +126,13 @@ function drawn(routes: readonly Route[], random: () => number): Route[] {
   return order;
 }
 
-function weighted(routes: readonly Route[], from: number): Route[] {
+function weighted<R extends RouteBase>(routes: readonly R[], from: number): R[] {
   const end = routes.findIndex(({ weight }, at) => at >= from && weight === null);
   return routes.slice(from, end < 0 ? undefined : end);
 }
 
 /** While the first route wakes, those marked `bridge` go before it. */
-function bridged(routes: readonly Route[], cold: ReadonlySet<string>): Route[] {
+function bridged<R extends RouteBase>(routes: readonly R[], cold: ReadonlySet<string>): R[] {
   const [first] = routes;
   if (!first || !cold.has(first.id)) return [...routes];
   const bridges = routes.filter((route) => route.bridge && !cold.has(route.id));
@@ -127,10 +145,10 @@ function bridged(routes: readonly Route[], cold: ReadonlySet<string>): Route[] {
  * one that cools down comes after the others, the soonest first, and without fallback keeps its place: its job waits. A
  * cold one lets a bridge go first.
  */
-export function plan(args: PlanArgs): Plan {
-  const passedOver: Plan['passedOver'] = [];
-  const able: Route[] = [];
-  for (const route of args.model.routes) {
+export function plan<R extends RouteBase>(args: PlanArgs<R>): Plan<R> {
+  const passedOver: Plan<R>['passedOver'] = [];
+  const able: R[] = [];
+  for (const route of args.routes) {
     const reason = problem(route, args);
     if (reason === null) able.push(route);
     else passedOver.push({ route: route.id, reason });
@@ -146,5 +164,5 @@ export function plan(args: PlanArgs): Plan {
   return { routes: chosen.slice(0, 1), passedOver: [...passedOver, ...spare], wake: sleeping(chosen, args) };
 }
 
-const sleeping = ([first]: readonly Route[], { cold }: PlanArgs): Route | null =>
+const sleeping = <R extends RouteBase>([first]: readonly R[], { cold }: Pick<PlanArgs<R>, 'cold'>): R | null =>
   first && cold.has(first.id) ? first : null;

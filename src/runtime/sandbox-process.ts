@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { childEnvironment } from '../config/environment.js';
-import { SANDBOX_KEY } from '../jobs/engine/credentials.js';
+import { SANDBOX_KEY } from '../upstreams/credentials.js';
 
 const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 3000;

@@ -3,7 +3,7 @@ import { loadCatalog } from '../../src/catalog/load-catalog.js';
 import { queryRow, queryRows, sql } from '../../src/database/database.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
 import { adapters } from '../../src/providers/registry.js';
-import { plan } from '../../src/routing/plan.js';
+import { lackingFor, plan } from '../../src/routing/plan.js';
 import { startKiln, type Kiln } from '../support/kiln.js';
 import { type AliasRun, runAlias, testAliases } from '../support/run-alias.js';
 
@@ -243,10 +243,11 @@ describe('outside of the sandbox', () => {
     });
     const model = catalog.get(alias);
     if (!model) throw new Error(`no model ${alias}`);
+    const [operation = ''] = model.operations;
+    const shape = { modality: model.modality, operation, input: { prompt: 'a' }, references: {} };
     const { routes } = plan({
-      model,
-      shape: { modality: model.modality, operation: model.operations[0] ?? '', input: { prompt: 'a' }, references: {} },
-      adapters,
+      routes: model.routes,
+      lacking: lackingFor(shape, adapters),
       routing: { allowSubstitution: true, allowFallback: true, only: null, onUnknown: 'wait' },
       states: new Map(),
       cold: new Set(),

@@ -1,49 +1,12 @@
+import type { ModelTraits } from '../../catalog/sync-schema.js';
 import type { KilnError } from '../../common/errors.js';
 import type { JsonObject } from '../../common/json.js';
 import type { Answer, Conversation, StreamEvent, TokenUsage } from './conversation.js';
 
+export type { Feature, ModelTraits } from '../../catalog/sync-schema.js';
+
 /** The three text APIs: OpenAI's chat completions and responses, Anthropic's messages. */
 export type DialectId = 'chat' | 'responses' | 'messages';
-
-/** What an upstream's model can be asked for, from the route's settings in the catalog. */
-export interface ModelTraits {
-  /** Beyond text in, text out. */
-  features: ReadonlySet<Feature>;
-  /** Most it can write; also what is asked for where the API demands a number and the client gave none. */
-  maxOutputTokens: number;
-  /** False: it refuses temperature, top_p and top_k other than their defaults. */
-  sampling: boolean;
-  /** How thinking is asked for: by a budget, by effort alone (adaptive), or not at all. */
-  thinking: 'none' | 'budget' | 'adaptive';
-  /** Efforts it knows; empty where it takes none. */
-  efforts: readonly string[];
-  /** Whether tool use can be forced (`required`, a named tool). */
-  forcedTools: boolean;
-  /** Whether the last turn may be the beginning of the answer. */
-  prefill: boolean;
-  /** Name of the output limit in chat completions: servers that know only the old name ignore the new one. */
-  maxTokensField: 'max_completion_tokens' | 'max_tokens';
-  /** Role of system messages in chat completions. */
-  systemRole: 'system' | 'developer';
-  /** Whether `stream_options.include_usage` can be sent. */
-  streamUsage: boolean;
-}
-
-export type Feature =
-  | 'tools'
-  | 'vision'
-  | 'audio'
-  | 'video'
-  | 'documents'
-  | 'json_object'
-  | 'json_schema'
-  | 'parallel_tools'
-  | 'logprobs'
-  | 'logit_bias'
-  | 'penalties'
-  | 'seed'
-  | 'n'
-  | 'top_k';
 
 /** Facts about the request that an answer repeats, whoever made it. */
 export interface Echo {

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Catalog } from '../../catalog/catalog.service.js';
-import type { Route } from '../../catalog/schema.js';
+import { isJobRoute, type RouteBase } from '../../catalog/schema.js';
 import { notFound } from '../../common/errors.js';
 import { Admission } from '../admission/admission.js';
-import { RouteHealthRepository, type RouteState } from '../engine/route-health.repository.js';
-import { WarmthRepository } from '../engine/warmth.repository.js';
+import { RouteHealthRepository, type RouteState } from '../../upstreams/route-health.repository.js';
+import { WarmthRepository } from '../../upstreams/warmth.repository.js';
 import { STATE_ACTIONS, type StateAction } from './bodies.js';
 import { CapacityRepository, type LaneLoad } from './capacity.repository.js';
 
@@ -26,7 +26,8 @@ export interface RouteView {
   model: string;
   provider: string;
   upstream_model: string;
-  lane: string;
+  /** Null: a route of the synchronous gateway, which has none. */
+  lane: string | null;
   endpoints: string[];
   state: string;
   reason: string | null;
@@ -68,19 +69,16 @@ export class Capacity {
   }
 
   async routes(): Promise<RouteView[]> {
-    const all = this.catalog.models().flatMap((model) => model.routes);
+    const all = this.catalog.routes();
     const [states, open, cold] = await Promise.all([
       this.health.all(),
       this.rows.openByRoute(),
       this.warmth.coldRoutes(all),
     ]);
-    const isWarm = (route: Route): boolean | null => (route.scaleToZero ? !cold.has(route.id) : null);
-    return this.catalog.models().flatMap((model) =>
-      model.routes.map((route) => ({
-        ...routeView(model.id, route, states.get(route.id), open.get(route.id) ?? 0),
-        warm: isWarm(route),
-      })),
-    );
+    return all.map((route) => ({
+      ...routeView(route, states.get(route.id), open.get(route.id) ?? 0),
+      warm: route.scaleToZero ? !cold.has(route.id) : null,
+    }));
   }
 
   /** A stopped route takes no new work; waiting jobs move to the next route of their plan, where they have one. */
@@ -88,7 +86,7 @@ export class Capacity {
     const route = this.catalog.route(id);
     if (!route) throw notFound('route', id.slice(0, 200));
     await this.health.setState(id, STATE_ACTIONS[action], action === 'resume' ? null : reason);
-    if (action === 'resume') this.admission.nudge(route.lane);
+    if (action === 'resume' && isJobRoute(route)) this.admission.nudge(route.lane);
     const view = (await this.routes()).find((one) => one.id === id);
     if (!view) throw notFound('route', id.slice(0, 200));
     return view;
@@ -108,14 +106,14 @@ function laneView(lane: LaneLoad): LaneView {
   };
 }
 
-function routeView(model: string, route: Route, state: RouteState | undefined, open: number): Omit<RouteView, 'warm'> {
+function routeView(route: RouteBase, state: RouteState | undefined, open: number): Omit<RouteView, 'warm'> {
   return {
     id: route.id,
     object: 'route',
-    model,
+    model: route.id.slice(0, route.id.lastIndexOf('/')),
     provider: route.provider,
     upstream_model: route.model,
-    lane: route.lane,
+    lane: isJobRoute(route) ? route.lane : null,
     endpoints: route.endpoints,
     state: state?.state ?? 'open',
     reason: state?.reason ?? null,
@@ -129,7 +127,7 @@ function routeView(model: string, route: Route, state: RouteState | undefined, o
   };
 }
 
-function credentialState(route: Route, state: RouteState | undefined): RouteView['credential']['state'] {
+function credentialState(route: RouteBase, state: RouteState | undefined): RouteView['credential']['state'] {
   if (state?.state === 'unauthorized') return 'refused';
   if (route.disabled?.includes('credential')) return 'missing';
   return route.credential === null ? 'none' : 'ok';

@@ -9,7 +9,7 @@ import type { AuthKey } from '../../keys/auth-key.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { Admission } from '../admission/admission.js';
 import type { Route } from '../../catalog/schema.js';
-import { WarmthRepository } from '../engine/warmth.repository.js';
+import { WarmthRepository } from '../../upstreams/warmth.repository.js';
 import { reach } from '../store/fault-points.js';
 import { JobQueue } from '../store/job-queue.js';
 import { JobsRepository } from '../store/jobs.repository.js';

@@ -9,10 +9,10 @@ import { KilnConfig } from '../../config/config.js';
 import { assertModelAllowed, type AuthKey } from '../../keys/auth-key.js';
 import type { Adapter, ReferenceRole } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
-import { plan, type RoutingOptions } from '../../routing/plan.js';
+import { lackingFor, plan, type RoutingOptions } from '../../routing/plan.js';
 import { timingBucket } from '../engine/expected.js';
-import { RouteHealthRepository } from '../engine/route-health.repository.js';
-import { WarmthRepository } from '../engine/warmth.repository.js';
+import { RouteHealthRepository } from '../../upstreams/route-health.repository.js';
+import { WarmthRepository } from '../../upstreams/warmth.repository.js';
 import type { CreateJobBody } from './bodies.js';
 import { PriceTokens } from './price-token.js';
 
@@ -114,9 +114,8 @@ export class JobRequests {
     const shape = { modality: model.modality, operation: parsed.operation, input: parsed.input, references };
     const states = await this.routesNow.health.all();
     const { routes, passedOver, wake } = plan({
-      model,
-      shape,
-      adapters: this.adapters,
+      routes: model.routes,
+      lacking: lackingFor(shape, this.adapters),
       routing,
       states,
       now: new Date(),

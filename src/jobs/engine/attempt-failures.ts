@@ -12,7 +12,7 @@ import { COLD_CODE, ColdStarts, isColdAttempt } from './cold-starts.js';
 import { Notifier } from './notifier.js';
 import { Outcomes } from './outcome.js';
 import { ProviderCalls } from './provider-calls.js';
-import { RouteTrouble } from './route-trouble.js';
+import { AttemptTrouble } from './attempt-trouble.js';
 import type { Next } from './step.js';
 
 /** Runs that a forgetful in-cluster server gets on one route before the job ends. */
@@ -26,7 +26,7 @@ const UNKNOWN_LOOK_MS = 30_000;
 export class FailureSignals {
   constructor(
     readonly notifier: Notifier,
-    readonly trouble: RouteTrouble,
+    readonly trouble: AttemptTrouble,
     readonly coldStarts: ColdStarts,
   ) {}
 }

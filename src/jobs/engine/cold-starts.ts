@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { Capabilities, ProviderError } from '../../providers/contract.js';
 import type { AttemptRow } from '../store/rows.js';
 import type { Claim } from './claims.repository.js';
-import { RouteHealthRepository } from './route-health.repository.js';
-import { WarmthRepository } from './warmth.repository.js';
+import { RouteHealthRepository } from '../../upstreams/route-health.repository.js';
+import { WarmthRepository } from '../../upstreams/warmth.repository.js';
 
 export const COLD_CODE = 'cold_start';
 /** Doubling with each try that found it asleep: a start takes minutes, and each try is a row. */

@@ -4,6 +4,7 @@ import type {
   Adapter,
   Artifact,
   Capabilities,
+  Credential,
   ProviderContext,
   Submitted,
   TaskState,
@@ -17,7 +18,7 @@ import type { JsonValue } from '../../common/json.js';
 import type { AttemptRow } from '../store/rows.js';
 import { Outputs } from '../../assets/outputs.js';
 import { CallbackAddresses } from './callback-addresses.js';
-import { Credentials } from './credentials.js';
+import { Credentials } from '../../upstreams/credentials.js';
 import { StorageHealth } from './storage-health.js';
 
 /** Longest call of a short step; a submit has its route's own limit. */
@@ -80,7 +81,7 @@ export class ProviderCalls {
     const origin = new URL(attempt.endpoint).origin;
     return {
       endpoint: attempt.endpoint,
-      credential: this.around.credentials.of(attempt),
+      credential: this.credential(attempt),
       token: attempt.token,
       signal,
       now: () => Date.now(),
@@ -97,6 +98,12 @@ export class ProviderCalls {
         return { ...artifact, source: null, kept };
       },
     };
+  }
+
+  private credential(attempt: CallSite): Credential | null {
+    const held = this.around.credentials.of(attempt);
+    if (held?.kind === 'aws') throw new ProviderError('auth', 'rejected', 'no media wire signs with AWS keys');
+    return held;
   }
 
   /** What became of the attempt's task. A synchronous wire has none to ask about: its result was saved as the task. */

@@ -6,7 +6,7 @@ import { JobQueue, queueFor } from '../store/job-queue.js';
 import { ClaimsRepository } from './claims.repository.js';
 import { Lanes } from './lanes.js';
 import { RerouterRepository } from './rerouter.repository.js';
-import { RouteHealthRepository } from './route-health.repository.js';
+import { RouteHealthRepository } from '../../upstreams/route-health.repository.js';
 import { Waker } from './waker.js';
 import { StorageHealth } from './storage-health.js';
 

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import type { Route } from '../../catalog/schema.js';
+import { isJobRoute, type RouteBase } from '../../catalog/schema.js';
 import { messageOf } from '../../common/errors.js';
 import { Logger } from '../../telemetry/logger.js';
 import { OpsEvents } from '../../telemetry/ops-events.js';
 import { Lanes } from './lanes.js';
 import { ProviderCalls } from './provider-calls.js';
-import { WarmthRepository, type Waking } from './warmth.repository.js';
+import { SyncProbe } from '../../upstreams/sync-probe.js';
+import { WarmthRepository, type Waking } from '../../upstreams/warmth.repository.js';
 
 /** An autoscaler's proxy may hold the call until the server is up. */
 const PROBE_TIMEOUT_MS = 120_000;
@@ -22,6 +23,7 @@ export class Waker {
   constructor(
     private readonly warmth: WarmthRepository,
     private readonly calls: ProviderCalls,
+    private readonly syncs: SyncProbe,
     private readonly lanes: Lanes,
     private readonly ops: OpsEvents,
     private readonly logger: Logger,
@@ -51,7 +53,10 @@ export class Waker {
       return;
     }
     try {
-      await this.calls.assertReady(route, endpoint, PROBE_TIMEOUT_MS, this.stopping.signal);
+      const asked = isJobRoute(route)
+        ? this.calls.assertReady(route, endpoint, PROBE_TIMEOUT_MS, this.stopping.signal)
+        : this.syncs.assertReady(route, endpoint, PROBE_TIMEOUT_MS, this.stopping.signal);
+      await asked;
     } catch (error) {
       if (this.stopping.signal.aborted) return;
       const longest = Math.max(...routes.map(({ scaleToZero }) => scaleToZero?.startSeconds ?? 0));
@@ -59,7 +64,7 @@ export class Waker {
       return;
     }
     await this.warmth.markReady(endpoint);
-    const lanes = [...new Set(routes.map((one) => one.lane))];
+    const lanes = [...new Set(routes.filter(isJobRoute).map((one) => one.lane))];
     await this.lanes.rows.hurry(
       lanes,
       routes.map(({ id }) => id),
@@ -67,13 +72,13 @@ export class Waker {
     for (const lane of lanes) this.lanes.admission.nudge(lane);
   }
 
-  private async tooLong(endpoint: string, route: Route, seconds: number, reason: string): Promise<void> {
+  private async tooLong(endpoint: string, route: RouteBase, seconds: number, reason: string): Promise<void> {
     if (!(await this.warmth.giveUp(endpoint))) return;
     await this.ops.tell({
       severity: 'warning',
       type: 'endpoint.cold',
       message: `An endpoint did not wake within ${Math.round(seconds)} s: ${reason.slice(0, 200)}`,
-      data: { endpoint, route: route.id, lane: route.lane },
+      data: { endpoint, route: route.id },
     });
   }
 }

@@ -14,8 +14,8 @@ import { Outcomes, JobSignals } from '../outcome.js';
 import { ProviderCalls } from '../provider-calls.js';
 import { PollPace } from '../poll-pace.js';
 import { ProgressRepository } from '../progress.repository.js';
-import { RouteHealthRepository } from '../route-health.repository.js';
-import { WarmthRepository } from '../warmth.repository.js';
+import { RouteHealthRepository } from '../../../upstreams/route-health.repository.js';
+import { WarmthRepository } from '../../../upstreams/warmth.repository.js';
 import { msUntil, type Next, type StepContext } from '../step.js';
 
 /** A provider that says "no such task" is believed after this long, and only twice in a row. */

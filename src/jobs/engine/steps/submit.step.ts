@@ -13,7 +13,7 @@ import { outlast } from '../outlast.js';
 import { AssetsOfJobs, Outcomes } from '../outcome.js';
 import { ProviderCalls, taskIdOf } from '../provider-calls.js';
 import { StorageHealth } from '../storage-health.js';
-import { WarmthRepository } from '../warmth.repository.js';
+import { WarmthRepository } from '../../../upstreams/warmth.repository.js';
 import type { Next, StepContext } from '../step.js';
 import { msUntil } from '../step.js';
 

@@ -6,7 +6,7 @@ import type { AttemptRow } from '../../store/rows.js';
 import { toAttemptError } from '../attempt-failures.js';
 import { AssetsOfJobs, Outcomes } from '../outcome.js';
 import { CALL_TIMEOUT_MS, keptKeys, ProviderCalls } from '../provider-calls.js';
-import { RouteTrouble } from '../route-trouble.js';
+import { AttemptTrouble } from '../attempt-trouble.js';
 import type { StepContext } from '../step.js';
 
 const SLOW_POLL_MS = 15_000;
@@ -21,7 +21,7 @@ export class TendStep {
     private readonly attempts: AttemptsRepository,
     private readonly calls: ProviderCalls,
     private readonly outcomes: Outcomes,
-    private readonly trouble: RouteTrouble,
+    private readonly trouble: AttemptTrouble,
     private readonly assets: AssetsOfJobs,
   ) {}
 

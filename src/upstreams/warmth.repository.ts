@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import type { Route } from '../../catalog/schema.js';
-import { Catalog } from '../../catalog/catalog.service.js';
-import { Database, execute, queryRow, queryRows, sql } from '../../database/database.js';
-import { ShortCache } from '../../keys/short-cache.js';
+import type { RouteBase } from '../catalog/schema.js';
+import { Catalog } from '../catalog/catalog.service.js';
+import { Database, execute, queryRow, queryRows, sql } from '../database/database.js';
+import { ShortCache } from '../keys/short-cache.js';
 
 const FRESH_MS = 250;
 /** An endpoint that works is written down as ready at most this often by one process. */
@@ -30,7 +30,7 @@ export class WarmthRepository {
   ) {}
 
   /** Ids of the catalog's routes that sleep now: no endpoint of theirs was seen ready within its idle time. */
-  async coldRoutes(routes: readonly Route[]): Promise<Set<string>> {
+  async coldRoutes(routes: readonly RouteBase[]): Promise<Set<string>> {
     const sleepers = routes.filter(({ scaleToZero }) => scaleToZero !== null);
     if (sleepers.length === 0) return new Set();
     const age = (await this.ready.get('all', () => this.ages())) ?? new Map<string, number>();
@@ -53,7 +53,7 @@ export class WarmthRepository {
   }
 
   /** It answered as one that works. Does nothing for endpoints that never sleep. */
-  async seenReady(endpoint: string, route: Pick<Route, 'scaleToZero'>): Promise<void> {
+  async seenReady(endpoint: string, route: Pick<RouteBase, 'scaleToZero'>): Promise<void> {
     if (route.scaleToZero === null) return;
     const now = Date.now();
     if (now - (this.seen.get(endpoint) ?? 0) < SEEN_EVERY_MS) return;
@@ -100,10 +100,9 @@ export class WarmthRepository {
   }
 
   /** Routes of the catalog that sleep and have this endpoint. */
-  routesAt(endpoint: string): Route[] {
+  routesAt(endpoint: string): RouteBase[] {
     return this.catalog
-      .models()
-      .flatMap(({ routes }) => routes)
+      .routes()
       .filter(({ scaleToZero, endpoints }) => scaleToZero !== null && endpoints.includes(endpoint));
   }
 

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Catalog } from '../../catalog/catalog.service.js';
-import type { ProviderError } from '../../providers/contract.js';
-import { Database, execute, queryRows, sql, type Sql } from '../../database/database.js';
-import { ShortCache } from '../../keys/short-cache.js';
+import { Catalog } from '../catalog/catalog.service.js';
+import type { ProviderError } from '../providers/contract.js';
+import { Database, execute, queryRows, sql, type Sql } from '../database/database.js';
+import { ShortCache } from '../keys/short-cache.js';
 
 export interface RouteState {
   id: string;
@@ -74,8 +74,9 @@ export class RouteHealthRepository {
   /** Closes every route that uses a credential the provider refused; which ones. */
   async disableCredential(credential: string, reason: string): Promise<string[]> {
     const ids = this.catalog
-      .models()
-      .flatMap((model) => model.routes.filter((route) => route.credential === credential).map((route) => route.id));
+      .routes()
+      .filter((route) => route.credential === credential)
+      .map((route) => route.id);
     for (const id of ids) {
       await this.change(
         sql`INSERT INTO route_state (id, state, cooldown_until, reason) VALUES (${id}, 'unauthorized', now() + ${UNAUTHORIZED_MS}::float8 * interval '1 millisecond', ${reason})
