@@ -38,6 +38,10 @@ export const ERROR_TYPES = {
   input_expired: { status: 422, about: "The job's input was removed when its retention ended." },
   idempotency_key_reused: { status: 422, about: 'The `Idempotency-Key` was used for another request.' },
   rate_limit_exceeded: { status: 429, about: 'The key has as many jobs waiting as it may.' },
+  budget_exceeded: {
+    status: 429,
+    about: "The key's daily budget has no room for the request; it resets at midnight UTC.",
+  },
   internal_error: { status: 500, about: 'Something went wrong here.' },
   unavailable: { status: 503, about: 'A server behind this one is away; try again.' },
   route_unavailable: { status: 503, about: 'No route of the model takes work now; try again later.' },

@@ -1,0 +1,76 @@
+/** What one request used, as the provider billed it. Counts are whole, of the whole answer. */
+export interface Usage {
+  /** All input, cache reads and writes included. */
+  inputTokens: number;
+  cacheReadTokens: number;
+  /** Written to the cache for five minutes, or for whatever time the provider has. */
+  cacheWriteTokens: number;
+  cacheWrite1hTokens: number;
+  /** Part of `inputTokens` that was audio. */
+  inputAudioTokens: number;
+  /** All output, reasoning included. */
+  outputTokens: number;
+  reasoningTokens: number;
+  /** Part of `outputTokens` that was audio. */
+  outputAudioTokens: number;
+  /** Characters of spoken text. */
+  characters: number;
+  /** Seconds of audio heard; may have a fraction. */
+  audioSeconds: number;
+  images: number;
+  /** What the provider says it asked for (OpenRouter's `usage.cost`), in micro-USD; may have a fraction. */
+  reportedCostMicroUsd?: number;
+}
+
+export const NO_USAGE: Usage = Object.freeze({
+  inputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  cacheWrite1hTokens: 0,
+  inputAudioTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  outputAudioTokens: 0,
+  characters: 0,
+  audioSeconds: 0,
+  images: 0,
+});
+
+export type UsageEndpoint =
+  | 'chat.completions'
+  | 'responses'
+  | 'messages'
+  | 'embeddings'
+  | 'transcriptions'
+  | 'speech'
+  | 'images';
+
+/** `partial`: the answer broke off after it began. `canceled`: the client went away. */
+export type UsageStatus = 'ok' | 'failed' | 'canceled' | 'partial';
+
+/** One request for the books and for its owner. Key, day and charge come from the hold. */
+export interface UsageRecord {
+  endpoint: UsageEndpoint;
+  /** The alias that was asked for. */
+  model: string;
+  /** Route that answered or was tried last; null where none was. */
+  route: string | null;
+  provider: string | null;
+  upstreamModel: string | null;
+  status: UsageStatus;
+  /** Status that the client got. */
+  httpStatus: number;
+  usage: Usage;
+  /** What the providers asked Kiln for, failed attempts included. */
+  upstreamCostMicroUsd: number;
+  /** From the request's arrival to the end of its answer. */
+  latencyMs: number;
+  /** To the first byte of content; null where none came. */
+  ttfbMs: number | null;
+  /** Routes tried. */
+  attempts: number;
+  streamed: boolean;
+  sandbox: boolean;
+  /** `error.type` that the client got. */
+  errorCode: string | null;
+}
