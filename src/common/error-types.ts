@@ -42,6 +42,9 @@ export const ERROR_TYPES = {
     status: 429,
     about: "The key's daily budget has no room for the request; it resets at midnight UTC.",
   },
+  content_policy: { status: 400, about: "The provider's content policy refused the request." },
+  client_closed_request: { status: 499, about: 'The client went away before the answer began; nobody reads this.' },
+  upstream_error: { status: 500, about: 'Every route of the model failed; nothing was charged.' },
   internal_error: { status: 500, about: 'Something went wrong here.' },
   unavailable: { status: 503, about: 'A server behind this one is away; try again.' },
   route_unavailable: { status: 503, about: 'No route of the model takes work now; try again later.' },
@@ -54,6 +57,8 @@ export const ERROR_CODES = {
   unknown_parameter: { type: 'invalid_request_error', about: 'The body or query has a field that does not exist.' },
   invalid_api_key: { type: 'authentication_error', about: 'As the type says.' },
   model_not_found: { type: 'not_found', about: 'There is no such model.' },
+  context_length_exceeded: { type: 'invalid_request_error', about: 'The prompt is longer than the model can read.' },
+  content_filter: { type: 'content_policy', about: 'As the type says.' },
 } as const satisfies Record<string, { type: ErrorType; about: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

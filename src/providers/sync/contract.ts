@@ -12,8 +12,7 @@ export type SyncKind =
   | 'count_tokens'
   | 'embeddings'
   | 'speech'
-  | 'transcription'
-  | 'translation';
+  | 'transcription';
 
 /** AWS signs with a pair of keys; all others take what media wires take. */
 export type SyncCredential =

@@ -11,7 +11,7 @@ const TEXT = ['chat'] as const;
  */
 const all: readonly SyncAdapter[] = [
   openAiCompatible('openai', {
-    kinds: ['chat', 'responses', 'embeddings', 'speech', 'transcription', 'translation'],
+    kinds: ['chat', 'responses', 'embeddings', 'speech', 'transcription'],
   }),
   openAiCompatible('openai_compatible', { kinds: TEXT }),
   openAiCompatible('google', { kinds: ['chat', 'embeddings'] }),
@@ -22,7 +22,7 @@ const all: readonly SyncAdapter[] = [
   }),
   openAiCompatible('deepseek', { kinds: TEXT }),
   openAiCompatible('moonshot', { kinds: TEXT }),
-  openAiCompatible('groq', { kinds: ['chat', 'transcription', 'translation'] }),
+  openAiCompatible('groq', { kinds: ['chat', 'transcription'] }),
   openAiCompatible('deepinfra', { kinds: ['chat', 'embeddings', 'speech'] }),
   anthropic,
   bedrock,

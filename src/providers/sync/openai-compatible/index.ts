@@ -12,7 +12,6 @@ const PATHS: Readonly<Record<Kind, string>> = {
   embeddings: '/embeddings',
   speech: '/audio/speech',
   transcription: '/audio/transcriptions',
-  translation: '/audio/translations',
 };
 
 interface Vendor {
@@ -21,12 +20,14 @@ interface Vendor {
   body?: JsonObject;
 }
 
-const settings = (kinds: readonly Kind[]): z.ZodType<{ kinds: Kind[]; body: JsonObject }> =>
+const settings = (kinds: readonly Kind[]): z.ZodType<{ kinds: Kind[]; body: JsonObject; duration_in?: 'verbose_json' | undefined }> =>
   z.strictObject({
     /** What this model is asked on this server. */
     kinds: z.array(z.enum(Object.keys(PATHS) as [Kind, ...Kind[]])).default([...kinds]),
     /** Fields set in every request: an operator's choice of the server's own options. */
     body: z.record(z.string(), z.json()).default({}),
+    /** Of transcriptions: only this form says how long the audio was, so it is always asked for. */
+    duration_in: z.literal('verbose_json').optional(),
   });
 
 async function formOf(call: SyncCall, fields: JsonObject): Promise<FormData> {
@@ -60,7 +61,7 @@ export function openAiCompatible(id: string, vendor: Vendor): SyncAdapter {
       const key = keyOf(ctx.credential);
       const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` };
       const url = `${ctx.endpoint}${PATHS[kind]}`;
-      if (kind === 'transcription' || kind === 'translation')
+      if (kind === 'transcription')
         return post(url, { headers, body: await formOf(call, whole) }, call, ctx);
       const json = { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(whole) };
       return post(url, json, call, ctx);

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../common/json.js';
-import type { Model, PriceRule, Route } from '../catalog/schema.js';
+import type { JsonObject } from '../../common/json.js';
+import type { Model, PriceRule, Route } from '../../catalog/schema.js';
 
 /** Client price of one unit. */
 export interface PriceView {

@@ -1,10 +1,10 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
-import { Catalog } from '../catalog/catalog.service.js';
-import { KilnError } from '../common/errors.js';
-import { systemClock } from '../common/time.js';
-import { type AuthKey, isModelAllowed } from '../keys/auth-key.js';
-import { CurrentKey, KeyGuard } from '../keys/key.guard.js';
-import { Keys } from '../keys/keys.js';
+import { Catalog } from '../../catalog/catalog.service.js';
+import { KilnError } from '../../common/errors.js';
+import { systemClock } from '../../common/time.js';
+import { type AuthKey, isModelAllowed } from '../../keys/auth-key.js';
+import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
+import { Keys } from '../../keys/keys.js';
 import { isLive, type ModelView, modelView } from './model-view.js';
 
 export interface ModelList {

@@ -1,0 +1,136 @@
+import { KilnError } from '../../common/errors.js';
+import type { Usage, UsageStatus } from '../../billing/usage.js';
+import { ProviderError } from '../../providers/contract.js';
+import type { StreamFault } from '../dialects/conversation.js';
+import type { Dialect, Echo, SseFrame, StreamWriter } from '../dialects/dialect.js';
+import type { OpenStream, ReadFrame } from './open-text.js';
+import type { Tally } from './tally.js';
+
+/** How a stream of this API ends well, for upstreams that forget to say so after they have finished. */
+const END_FRAMES: Readonly<Record<Dialect['id'], SseFrame>> = {
+  chat: { event: '', data: '[DONE]' },
+  messages: { event: 'message_stop', data: '{"type":"message_stop"}' },
+  responses: { event: '', data: '' },
+};
+
+export interface RelayOptions {
+  stream: OpenStream;
+  client: Dialect;
+  echo: Echo;
+  requestId: string;
+  tally: Tally;
+  /** Aborts when the client goes away. */
+  gone: AbortSignal;
+  /** Charges for what was used; what it cost. Once. */
+  settle(usage: Usage, status: UsageStatus, errorCode?: string): Promise<number>;
+  /** For ops: what cut the stream. */
+  onBreak(error: unknown): void;
+  /** Keeps what a later request may refer to. */
+  keep(writer: StreamWriter | null, lastFrame: SseFrame | null): Promise<void>;
+}
+
+const broken = (): KilnError =>
+  new KilnError(502, 'upstream_error', 'The answer broke off: the model provider failed after it had begun.');
+
+/**
+ * One stream to the client: as it comes where both sides speak the same API, else translated. Ends with the last frame only
+ * when what it cost is written down, or with the API's error event; a client that goes away ends it too, and is charged for
+ * what was made until then.
+ */
+export class StreamRelay {
+  private settled = false;
+  private finished = false;
+  /** What is held back from the moment the answer is finished until it is paid. */
+  private tail = '';
+  private lastFrame: SseFrame | null = null;
+  private isStarted = false;
+  private readonly writer: StreamWriter | null;
+  complete = false;
+
+  constructor(private readonly options: RelayOptions) {
+    const { client, echo, stream } = options;
+    this.writer = client.id === stream.spoken ? null : client.writer(echo);
+  }
+
+  /** For a client that went away before anything was read: a generator that never ran has no end of its own. */
+  async abandon(): Promise<void> {
+    if (this.isStarted) return;
+    this.options.stream.body.destroy();
+    for (const { events } of this.options.stream.begun) for (const event of events) this.options.tally.note(event);
+    await this.charge('canceled', 'client_closed_request');
+  }
+
+  async *text(): AsyncGenerator<string, void> {
+    this.isStarted = true;
+    const { stream } = this.options;
+    try {
+      let end = this.pass(stream.begun);
+      if (end.text !== '') yield end.text;
+      while (!end.over) {
+        const next = await stream.rest.next();
+        if (next.done === true) break;
+        end = this.pass(next.value);
+        if (end.text !== '') yield end.text;
+      }
+      if (end.fault) yield await this.failed(new Error(end.fault.message));
+      else if (this.finished) yield await this.ended(end.over);
+      else yield await this.failed(new ProviderError('unavailable', 'unknown', 'the stream ended early'));
+    } catch (error) {
+      if (this.options.gone.aborted) return;
+      yield await this.failed(error);
+    } finally {
+      stream.body.destroy();
+      if (!this.settled) await this.charge('canceled', 'client_closed_request');
+    }
+  }
+
+  /** What of these frames goes to the client now. */
+  private pass(frames: readonly ReadFrame[]): { text: string; over: boolean; fault: StreamFault | null } {
+    const { tally, client, echo } = this.options;
+    let text = '';
+    for (const { frame, events } of frames) {
+      this.lastFrame = frame;
+      for (const event of events) {
+        tally.note(event);
+        if (event.type === 'fault') return { text, over: true, fault: event.fault };
+        if (event.type === 'finish') this.finished = true;
+      }
+      const shown = this.writer
+        ? events.map((event) => this.writer?.write(event) ?? '').join('')
+        : client.relay.frame(frame, echo);
+      if (this.finished && !this.hasSeveral) this.tail += shown;
+      else text += shown;
+      if (events.some(({ type }) => type === 'end')) return { text, over: true, fault: null };
+    }
+    return { text, over: false, fault: null };
+  }
+
+  /** With several answers in one stream the first that is finished is not the end. */
+  private get hasSeveral(): boolean {
+    return (this.options.echo.conversation.n ?? 1) > 1;
+  }
+
+  private async ended(saidSo: boolean): Promise<string> {
+    const { client, echo } = this.options;
+    if (!saidSo)
+      this.tail += this.writer ? this.writer.write({ type: 'end' }) : client.relay.frame(END_FRAMES[client.id], echo);
+    await this.options.keep(this.writer, this.lastFrame);
+    await this.charge('ok');
+    this.complete = true;
+    return this.tail;
+  }
+
+  private async failed(cause: unknown): Promise<string> {
+    const { client, echo, requestId, tally, onBreak } = this.options;
+    onBreak(cause);
+    const error = cause instanceof KilnError ? cause : broken();
+    const chargedMicroUsd = this.settled ? 0 : await this.charge('partial', error.type);
+    const writer = this.writer ?? client.writer(echo);
+    return writer.fail(error, { requestId, usage: await tally.usage(), chargedMicroUsd });
+  }
+
+  private async charge(status: UsageStatus, errorCode?: string): Promise<number> {
+    this.settled = true;
+    return this.options.settle(await this.options.tally.usage(), status, errorCode);
+  }
+}

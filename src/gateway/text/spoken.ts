@@ -1,0 +1,30 @@
+import type { SyncRoute } from '../../catalog/sync-schema.js';
+import { syncAdapters } from '../../providers/sync/registry.js';
+import type { Conversation } from '../dialects/conversation.js';
+import type { DialectId } from '../dialects/dialect.js';
+import { dialects } from '../dialects/index.js';
+
+/** What is spoken with a route that does not speak the client's API, best first. */
+const INSTEAD: Readonly<Record<DialectId, readonly DialectId[]>> = {
+  chat: ['messages', 'responses'],
+  responses: ['chat', 'messages'],
+  messages: ['chat', 'responses'],
+};
+
+/** The API in which a route is asked: the client's own where it speaks that; null where it speaks none. */
+export function spokenWith(route: SyncRoute, asked: DialectId): DialectId | null {
+  const kinds = syncAdapters.get(route.provider)?.kinds(route.settings) ?? [];
+  return [asked, ...INSTEAD[asked]].find((dialect) => kinds.includes(dialect)) ?? null;
+}
+
+/** What a route can't do of a conversation, in the words of the API the client called. */
+export function lackingFor(conversation: Conversation, asked: DialectId): (route: SyncRoute) => string[] {
+  return (route) => {
+    const spoken = spokenWith(route, asked);
+    if (spoken === null) return ['the route serves no text'];
+    const dialect = dialects[spoken];
+    return spoken === asked
+      ? dialect.relay.unsupported(conversation, route.traits)
+      : dialect.unsupported(conversation, route.traits, asked);
+  };
+}

@@ -1,0 +1,179 @@
+import { Readable } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { SyncRoute } from '../../catalog/sync-schema.js';
+import type { UsageEndpoint } from '../../billing/usage.js';
+import { NO_BOUND, type UsageBound } from '../../billing/usage-price.js';
+import { invalidRequest } from '../../common/errors.js';
+import type { JsonObject } from '../../common/json.js';
+import { notKept } from '../../http/kept-answers.js';
+import type { AuthKey } from '../../keys/auth-key.js';
+import type { Opened, SyncWork } from '../router/work.js';
+import { type GatewayRequest, GatewayRequests } from '../router/requests.js';
+import type { Conversation } from '../dialects/conversation.js';
+import type { DialectId, Echo } from '../dialects/dialect.js';
+import { dialects } from '../dialects/index.js';
+import { ItemStore } from './items.js';
+import { openStream, openWhole, type OpenStream, type WholeText } from './open-text.js';
+import { StreamRelay } from './relay-stream.js';
+import { lackingFor, spokenWith } from './spoken.js';
+import { Tally } from './tally.js';
+import { inputTokensAtMost, tokensBeyond } from './tokens.js';
+
+const ENDPOINTS: Readonly<Record<DialectId, UsageEndpoint>> = {
+  chat: 'chat.completions',
+  responses: 'responses',
+  messages: 'messages',
+};
+
+/** A text request in one of the three APIs. */
+export interface TextRequest {
+  dialect: DialectId;
+  body: unknown;
+  request: FastifyRequest;
+  reply: FastifyReply;
+  key: AuthKey;
+  /** Anthropic's headers, where the client called its API. */
+  anthropic?: { version: string; betas: string[] };
+}
+
+/** Answers chat completions, responses and messages for every text alias, whichever of them its routes speak. */
+@Injectable()
+export class TextGateway {
+  constructor(
+    private readonly requests: GatewayRequests,
+    private readonly items: ItemStore,
+  ) {}
+
+  async answer(text: TextRequest): Promise<void> {
+    const { dialect, reply, key } = text;
+    const found = this.requests.start(text, ENDPOINTS[dialect], 'text');
+    const body = dialect === 'responses' ? await this.items.resolved(key.id, found.body) : found.body;
+    const conversation = dialects[dialect].parse(body);
+    await assertFits(conversation, found);
+    const work = workOf(text, found, body, conversation);
+    const echo: Echo = {
+      suffix: found.requestId.slice(found.requestId.indexOf('_') + 1),
+      model: String(found.body['model']),
+      createdAt: Math.floor(Date.now() / 1000),
+      conversation,
+      body,
+    };
+    if (conversation.stream) return this.streamed(work, echo, text);
+    await this.requests.run(work, {
+      open: (response, route) => openWhole(response, spokenOf(route, dialect)),
+      finish: async (opened, bill) => {
+        const tally = new Tally(conversation);
+        const answer = await this.whole(opened, echo, dialect, tally);
+        const charged = await bill(await tally.usage(), { status: 'ok', httpStatus: 200 });
+        if (dialect === 'responses') await this.items.keep(key.id, body, answer);
+        this.requests.headers(reply, opened, charged);
+        await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));
+      },
+    });
+  }
+
+  /** The answer in the client's API, its usage noted. */
+  private async whole(opened: Opened<WholeText>, echo: Echo, dialect: DialectId, tally: Tally): Promise<JsonObject> {
+    const { answer, body, spoken } = opened.answer;
+    for (const part of answer.parts) tally.notePart(part);
+    tally.note({ type: 'finish', reason: answer.finish, stopSequence: answer.stopSequence });
+    if (answer.usage) tally.note({ type: 'usage', usage: answer.usage });
+    return spoken === dialect
+      ? dialects[dialect].relay.answer(body, echo)
+      : dialects[dialect].writeAnswer(answer, echo);
+  }
+
+  private async streamed(work: SyncWork, echo: Echo, { dialect, reply, key }: TextRequest): Promise<void> {
+    await this.requests.run<OpenStream>(work, {
+      open: (response, route) => openStream(response, spokenOf(route, dialect)),
+      finish: async (opened, bill) => {
+        const relay = new StreamRelay({
+          stream: opened.answer,
+          client: dialects[dialect],
+          echo,
+          requestId: work.requestId,
+          tally: new Tally(echo.conversation),
+          gone: work.gone,
+          settle: (usage, status, errorCode) => bill(usage, { status, httpStatus: 200, errorCode }),
+          onBreak: (cause) => this.requests.brokeOff(work, opened, cause),
+          keep: (writer, lastFrame) => this.items.keepStreamed(key.id, echo, writer, lastFrame),
+        });
+        this.requests.headers(reply, opened, null);
+        const stream = Readable.from(relay.text(), { objectMode: false, highWaterMark: 64 * 1024 });
+        notKept(stream, () => !relay.complete);
+        stream.once('close', () => void relay.abandon().catch((error: unknown) => this.requests.brokeOff(work, opened, error)));
+        await reply
+          .type('text/event-stream; charset=utf-8')
+          .header('cache-control', 'no-cache')
+          .header('x-accel-buffering', 'no')
+          .send(stream);
+      },
+    });
+  }
+}
+
+/** Only routes that speak something are planned. */
+function spokenOf(route: SyncRoute, asked: DialectId): DialectId {
+  const spoken = spokenWith(route, asked);
+  if (spoken === null) throw new Error(`${route.id} serves no text`);
+  return spoken;
+}
+
+async function assertFits(conversation: Conversation, { model }: GatewayRequest): Promise<void> {
+  if (model.contextTokens === null) return;
+  const tokens = await tokensBeyond(conversation, model.contextTokens);
+  if (tokens === null) return;
+  throw invalidRequest(
+    `This model's maximum context length is ${model.contextTokens} tokens; the prompt has about ${tokens}.`,
+    'messages',
+    'context_length_exceeded',
+  );
+}
+
+function workOf(
+  { dialect, anthropic, key }: TextRequest,
+  found: GatewayRequest,
+  body: JsonObject,
+  conversation: Conversation,
+): SyncWork {
+  const inputTokens = inputTokensAtMost(conversation);
+  const lacking = lackingFor(conversation, dialect);
+  const { model: _alias, ...rest } = body;
+  return {
+    ...found,
+    key,
+    streamed: conversation.stream,
+    lacking,
+    bound: (route): UsageBound => ({
+      ...NO_BOUND,
+      inputTokens,
+      inputAudio: conversation.turns.some(({ parts }) => parts.some(({ type }) => type === 'audio')),
+      cacheWrite1h: hasHourLongCache(conversation),
+      outputTokens:
+        (conversation.n ?? 1) * Math.min(conversation.maxOutputTokens ?? Infinity, route.traits.maxOutputTokens),
+      outputAudio: Array.isArray(body['modalities']) && body['modalities'].includes('audio'),
+    }),
+    call: (route) => {
+      const spoken = spokenOf(route, dialect);
+      return {
+        kind: spoken,
+        stream: conversation.stream,
+        body:
+          spoken === dialect
+            ? dialects[spoken].relay.request(rest, conversation, route.traits)
+            : dialects[spoken].write(conversation, route.traits),
+        ...(spoken === 'messages' && anthropic ? { anthropic } : {}),
+      };
+    },
+  };
+}
+
+function hasHourLongCache({ turns, tools, cache }: Conversation): boolean {
+  const isHour = (mark: { ttl: string } | undefined): boolean => mark?.ttl === '1h';
+  return (
+    isHour(cache) ||
+    tools.some((tool) => tool.kind === 'function' && isHour(tool.cache)) ||
+    turns.some((turn) => turn.parts.some((part) => 'cache' in part && isHour(part.cache)))
+  );
+}
