@@ -11,7 +11,7 @@ const LOCK = [0x6b696c6e, 3] as const;
 const SILENT_SECONDS = 60;
 /** Silence is seen twice, so far apart: where the database was away, everybody was silent, and the living speak first. */
 const CONFIRM_MS = 15 * SECOND_MS;
-const BATCH = 500;
+const BATCH = 200;
 const SWEEP_TIMEOUT_MS = 60 * SECOND_MS;
 const FORGET_HOURS = 24;
 

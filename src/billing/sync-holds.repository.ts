@@ -151,7 +151,8 @@ export async function closeAll(db: Tx, asks: readonly CloseAsk[]): Promise<Close
   const input = JSON.stringify(asks.map((ask, n) => ({ n, ...ask })));
   const rows = await queryRows<{
     held: bigint | null;
-    charged: bigint | null;
+    closed: boolean;
+    charge: bigint;
     priorId: string | null;
     priorKind: PriorClose['kind'];
     priorAmount: bigint;
@@ -162,7 +163,7 @@ export async function closeAll(db: Tx, asks: readonly CloseAsk[]): Promise<Close
       SELECT n, id, "workId" AS work_id, "keyId" AS key_id, kind, amount, reason, usage
       FROM json_to_recordset(${input}::json) AS a(n int, id text, "workId" text, "keyId" text, kind text, amount bigint, reason text, usage json)
     ), hold AS MATERIALIZED (
-      SELECT a.n, a.id, a.work_id, a.key_id, a.kind, a.amount, a.reason, a.usage, h.day, h.amount_micro_usd AS held, h.price,
+      SELECT a.*, h.day, h.price, h.amount_micro_usd AS held, CASE a.kind WHEN 'settle' THEN least(a.amount, h.amount_micro_usd) ELSE 0 END AS charge,
         p.id AS prior_id, p.kind AS prior_kind, p.amount_micro_usd AS prior_amount, p.reason AS prior_reason
       FROM asked a
       JOIN ledger_entry h ON h.work_id = a.work_id AND h.run = ${RUN} AND h.kind = 'hold' AND h.key_id = a.key_id
@@ -173,37 +174,33 @@ export async function closeAll(db: Tx, asks: readonly CloseAsk[]): Promise<Close
       ORDER BY key_id, day FOR NO KEY UPDATE
     ), closing AS (
       INSERT INTO ledger_entry (id, key_id, day, work_id, run, kind, amount_micro_usd, price, reason)
-      SELECT id, key_id, day, work_id, ${RUN}, kind, CASE kind WHEN 'settle' THEN least(amount, held) ELSE held END, price, reason
+      SELECT id, key_id, day, work_id, ${RUN}, kind, CASE kind WHEN 'settle' THEN charge ELSE held END, price, reason
       FROM hold WHERE prior_id IS NULL AND (SELECT count(*) FROM counter) > 0 ORDER BY n
       ON CONFLICT DO NOTHING
-      RETURNING id, amount_micro_usd AS amount
-    ), closed AS MATERIALIZED (
-      SELECT hold.id, hold.work_id, hold.key_id, hold.day, hold.held, CASE hold.kind WHEN 'settle' THEN closing.amount ELSE 0 END AS charged
-      FROM hold JOIN closing ON closing.id = hold.id
+      RETURNING id
+    ), outcome AS MATERIALIZED (
+      SELECT hold.*, id IN (SELECT id FROM closing) AS closed FROM hold
     ), moved AS (
-      UPDATE budget_day SET held_micro_usd = held_micro_usd - sums.held, spent_micro_usd = spent_micro_usd + sums.charged
-      FROM (SELECT key_id, day, sum(held)::bigint AS held, sum(charged)::bigint AS charged FROM closed GROUP BY key_id, day) sums
+      UPDATE budget_day SET held_micro_usd = held_micro_usd - sums.held, spent_micro_usd = spent_micro_usd + sums.charge
+      FROM (SELECT key_id, day, sum(held)::bigint AS held, sum(charge)::bigint AS charge FROM outcome WHERE closed GROUP BY key_id, day) sums
       WHERE budget_day.key_id = sums.key_id AND budget_day.day = sums.day
     ), ended AS (
-      DELETE FROM gateway_hold USING closed WHERE gateway_hold.work_id = closed.work_id
+      DELETE FROM gateway_hold USING outcome WHERE closed AND gateway_hold.work_id = outcome.work_id
     ), used AS (
       INSERT INTO usage_record (id, key_id, day, charged_micro_usd, loss_micro_usd, ${usageNames})
-      SELECT hold.work_id, hold.key_id, hold.day, coalesce(closed.charged, 0), greatest(hold.amount - coalesce(closed.charged, 0), 0), u.*
-      FROM hold LEFT JOIN closed ON closed.id = hold.id
-      CROSS JOIN LATERAL json_to_record(hold.usage) AS u(${usageTypes})
-      WHERE hold.usage IS NOT NULL AND (closed.id IS NOT NULL OR hold.prior_reason = ${ABANDONED})
+      SELECT work_id, key_id, day, CASE WHEN closed THEN charge ELSE 0 END, amount - CASE WHEN closed THEN charge ELSE 0 END, u.*
+      FROM outcome CROSS JOIN LATERAL json_to_record(usage) AS u(${usageTypes})
+      WHERE usage IS NOT NULL AND (closed OR prior_reason = ${ABANDONED})
       ON CONFLICT (id) DO NOTHING
     )
-    SELECT hold.held, closed.charged, hold.prior_id AS "priorId", hold.prior_kind AS "priorKind", hold.prior_amount AS "priorAmount",
-      hold.prior_reason AS "priorReason"
-    FROM asked LEFT JOIN hold ON hold.n = asked.n LEFT JOIN closed ON closed.id = asked.id
+    SELECT o.held, o.closed, o.charge, prior_id AS "priorId", prior_kind AS "priorKind", prior_amount AS "priorAmount", prior_reason AS "priorReason"
+    FROM asked LEFT JOIN outcome o ON o.n = asked.n
     ORDER BY asked.n`,
     { name: 'kiln_close_all' },
   );
   return rows.map((row): CloseVerdict => {
     if (row.held === null) return { verdict: 'missing' };
-    if (row.charged !== null)
-      return { verdict: 'closed', heldMicroUsd: Number(row.held), chargedMicroUsd: Number(row.charged) };
+    if (row.closed) return { verdict: 'closed', heldMicroUsd: Number(row.held), chargedMicroUsd: Number(row.charge) };
     if (row.priorId === null) return { verdict: 'raced' };
     const { priorId: id, priorKind: kind, priorReason: reason } = row;
     return { verdict: 'already', prior: { id, kind, amountMicroUsd: Number(row.priorAmount), reason } };

@@ -72,7 +72,7 @@ export interface SyncHoldParts {
   groups?: Partial<GroupCommitOptions>;
 }
 
-const GROUPS: GroupCommitOptions = { maxWaitMs: 2, maxItems: 256, maxInFlight: 2 };
+const GROUPS: GroupCommitOptions = { maxWaitMs: 2, maxItems: 128, maxInFlight: 2 };
 /** So long a caller waits for a database that is away before it is told so. */
 const PATIENCE_MS = 2 * SECOND_MS;
 const FIRST_RETRY_MS = 50;
