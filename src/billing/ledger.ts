@@ -1,4 +1,5 @@
 import { execute, sql, type Sql, type Tx } from '../database/database.js';
+import { assertAmount } from './amount.js';
 import {
   closeHold,
   dayCounters,
@@ -22,12 +23,6 @@ export interface DayProof {
   counters: DayTotals;
   /** Whether both say the same. */
   balanced: boolean;
-}
-
-/** A whole, non-negative number of micro-USD; anything else is a bug that must not become money. */
-function assertAmount(amountMicroUsd: number): void {
-  if (!Number.isSafeInteger(amountMicroUsd) || amountMicroUsd < 0)
-    throw new RangeError(`${amountMicroUsd} is no amount in micro-USD`);
 }
 
 function wasClosed(closed: Closed, { workId, run }: WorkRun): boolean {

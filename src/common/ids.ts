@@ -12,6 +12,7 @@ export type IdPrefix =
   | 'whd'
   | 'req'
   | 'led'
+  | 'prc'
   | 'ops'
   | 'aud'
   | 'rpb';

@@ -58,6 +58,7 @@ CREATE TABLE "gateway_process" (
 -- CreateTable
 CREATE TABLE "gateway_hold" (
     "work_id" TEXT NOT NULL,
+    "key_id" TEXT NOT NULL,
     "owner" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 

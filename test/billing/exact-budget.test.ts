@@ -1,0 +1,128 @@
+import * as fc from 'fast-check';
+import { Ledger } from '../../src/billing/ledger.js';
+import type { PriceSnapshot } from '../../src/billing/price.js';
+import { KilnError } from '../../src/common/errors.js';
+import { newId } from '../../src/common/ids.js';
+import { Database, execute, queryRow, sql } from '../../src/database/database.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { gatewayProcess, newHold, openHolds, record, today } from './harness.js';
+
+let server: TestDatabase;
+let db: Database;
+let ledger: Ledger;
+
+beforeAll(async () => {
+  server = await createTestDatabase();
+  db = new Database({ url: server.url, poolSize: 20 });
+  ledger = new Ledger(db);
+});
+afterAll(async () => {
+  await db.close();
+  await server.drop();
+});
+
+/** Whether it was held; what else went wrong is thrown. */
+const wasHeld = async (run: Promise<void>): Promise<boolean> => {
+  try {
+    await run;
+    return true;
+  } catch (error) {
+    if (error instanceof KilnError && error.type === 'budget_exceeded') return false;
+    throw error;
+  }
+};
+const jobPrice = { amountMicroUsd: 1, unit: 'image' } as PriceSnapshot;
+const usageSum = async (keyId: string): Promise<number> =>
+  Number(
+    (
+      await queryRow<{ sum: bigint }>(
+        db,
+        sql`SELECT coalesce(sum(charged_micro_usd), 0)::bigint AS sum FROM usage_record WHERE key_id = ${keyId}`,
+      )
+    )?.sum ?? -1n,
+  );
+
+test('1,000 holds at once on budgets for 100 spend them to the micro-USD and strand nothing', async () => {
+  const keys = Array.from({ length: 5 }, () => newId('key'));
+  const processes = Array.from({ length: 3 }, () => gatewayProcess(db));
+  const amount = 7;
+  const budget = 20 * amount + 6;
+  const asked = Array.from({ length: 1000 }, (_, n) => newHold(keys[n % 5] ?? '', amount, budget));
+  const held = await Promise.all(
+    asked.map(async (hold, n) => {
+      const holds = processes[n % 3];
+      if (!holds || !(await wasHeld(holds.hold(hold)))) return null;
+      return { hold, holds };
+    }),
+  );
+  const admitted = held.filter((one) => one !== null);
+  expect(admitted).toHaveLength(100);
+  for (const key of keys)
+    expect(await ledger.day(key, await today(db))).toEqual({ spentMicroUsd: 0, heldMicroUsd: 20 * amount });
+  await Promise.all(
+    admitted.map(async ({ hold, holds }, n) => {
+      if (n % 4 === 0) await holds.release({ ...hold, reason: 'failed', record: null });
+      else await holds.settle({ ...hold, amountMicroUsd: n % 2 === 0 ? amount : amount + 1, record: record() });
+    }),
+  );
+  for (const key of keys) {
+    const { balanced, counters } = await ledger.proof(key, await today(db));
+    expect({ balanced, held: counters.heldMicroUsd }).toEqual({ balanced: true, held: 0 });
+    expect(await usageSum(key)).toBe(counters.spentMicroUsd);
+  }
+  expect(await openHolds(db)).toBe(0);
+  await Promise.all(processes.map((one) => one.stop()));
+});
+
+test('holds of jobs on the same days count, and nothing waits for itself', async () => {
+  const keys = Array.from({ length: 4 }, () => newId('key'));
+  const processes = Array.from({ length: 2 }, () => gatewayProcess(db, { groups: { maxInFlight: 4, maxItems: 8 } }));
+  const budget = 3000;
+  const job = async (n: number): Promise<void> => {
+    const work = { keyId: keys[n % 4] ?? '', workId: newId('job'), run: 1, amountMicroUsd: 5, price: jobPrice };
+    await db.transaction(async (tx) => ledger.hold(tx, work));
+    if (n % 3 === 0) await ledger.release(db, { ...work, reason: 'canceled' });
+    else if (n % 3 === 1) await db.transaction(async (tx) => ledger.settle(tx, work));
+  };
+  const request = async (n: number): Promise<void> => {
+    const hold = newHold(keys[(n * 7) % 4] ?? '', 11, budget);
+    const [holds, other] = n % 2 === 0 ? processes : processes.toReversed();
+    if (!holds || !other || !(await wasHeld(holds.hold(hold)))) return;
+    await Promise.all([
+      holds.settle({ ...hold, amountMicroUsd: 9, record: record() }),
+      ...(n % 10 === 0 ? [other.release({ ...hold, reason: 'race', record: null })] : []),
+    ]);
+  };
+  await Promise.all(Array.from({ length: 600 }, (_, n) => (n % 3 === 0 ? job(n / 3) : request(n))));
+  for (const key of keys) expect(await ledger.proof(key, await today(db))).toMatchObject({ balanced: true });
+  expect(await openHolds(db)).toBe(0);
+  await Promise.all(processes.map((one) => one.stop()));
+});
+
+test('whatever is asked in whatever order, what is held is what fits', async () => {
+  const holds = gatewayProcess(db);
+  const ask = fc.record({ key: fc.nat(2), amount: fc.nat(60) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(ask, { minLength: 1, maxLength: 30 }), fc.nat(150), async (asks, budget) => {
+      const keys = Array.from({ length: 3 }, () => newId('key'));
+      // Counters exist, so that the whole group is one statement.
+      await Promise.all(keys.map((key) => holds.hold(newHold(key, 0, null))));
+      const expected = new Map(keys.map((key) => [key, 0]));
+      const fits = asks.map(({ key, amount }) => {
+        const id = keys[key] ?? '';
+        const taken = (expected.get(id) ?? 0) + amount;
+        if (taken <= budget) expected.set(id, taken);
+        return taken <= budget;
+      });
+      const got = await Promise.all(
+        asks.map(({ key, amount }) => wasHeld(holds.hold(newHold(keys[key] ?? '', amount, budget)))),
+      );
+      expect(got).toEqual(fits);
+      for (const [key, heldMicroUsd] of expected)
+        expect(await ledger.day(key, await today(db))).toEqual({ spentMicroUsd: 0, heldMicroUsd });
+    }),
+    { numRuns: 40 },
+  );
+  await execute(db, sql`DELETE FROM gateway_hold`);
+  await holds.stop();
+});
