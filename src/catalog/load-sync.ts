@@ -84,6 +84,8 @@ function traitsOf(model: TraitsFile, route: TraitsFile, maxOutputTokens: number)
     maxTokensField: file.max_tokens_field ?? base.maxTokensField,
     systemRole: file.system_role ?? base.systemRole,
     streamUsage: file.stream_usage ?? base.streamUsage,
+    cacheMarks: file.cache_marks,
+    reasoningField: file.reasoning_field,
   };
 }
 

@@ -41,6 +41,8 @@ const traits = z
     max_tokens_field: z.enum(['max_completion_tokens', 'max_tokens']),
     system_role: z.enum(['system', 'developer']),
     stream_usage: z.boolean(),
+    cache_marks: z.boolean(),
+    reasoning_field: z.enum(['reasoning_content', 'reasoning']),
   })
   .partial();
 export type TraitsFile = z.output<typeof traits>;

@@ -13,7 +13,7 @@ export interface PurposeKey {
 export type PurposeKeys = readonly [PurposeKey, ...PurposeKey[]];
 
 /** What keys are made for: two purposes never share one. */
-export type Purpose = 'webhook-secrets' | 'links' | 'quotes' | 'events' | 'cursors' | 'callbacks' | 'answers';
+export type Purpose = 'webhook-secrets' | 'links' | 'quotes' | 'events' | 'cursors' | 'callbacks' | 'answers' | 'items';
 
 const KEY_BYTES = 32;
 const ID_BYTES = 6;
