@@ -140,6 +140,8 @@ export interface Reasoning {
   budgetTokens?: number;
   /** OpenAI's `reasoning.summary`: auto, concise, detailed. */
   summary?: string;
+  /** The client hands sealed reasoning back in its next turn (OpenAI's `include: ["reasoning.encrypted_content"]`). */
+  sealed?: boolean;
 }
 
 export type FinishReason = 'stop' | 'stop_sequence' | 'length' | 'tool_calls' | 'refusal' | 'pause';
