@@ -134,10 +134,12 @@ export type OutputFormat =
 export interface Reasoning {
   /** `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`. */
   effort?: string;
-  /** Anthropic's `thinking.type`: enabled, adaptive, disabled. */
-  mode?: 'enabled' | 'adaptive' | 'disabled';
+  /** Anthropic's `thinking.type`. */
+  mode?: 'enabled' | 'adaptive' | 'disabled' | 'between_tools';
   /** Anthropic's `thinking.budget_tokens`. */
   budgetTokens?: number;
+  /** Anthropic's `thinking.display`: summarized, omitted. */
+  display?: string;
   /** OpenAI's `reasoning.summary`: auto, concise, detailed. */
   summary?: string;
   /** The client hands sealed reasoning back in its next turn (OpenAI's `include: ["reasoning.encrypted_content"]`). */

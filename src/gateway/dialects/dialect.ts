@@ -27,6 +27,10 @@ export interface ModelTraits {
   systemRole: 'system' | 'developer';
   /** Whether `stream_options.include_usage` can be sent. */
   streamUsage: boolean;
+  /** Whether a chat server knows `cache_control` on parts (OpenRouter); others refuse the unknown field. */
+  cacheMarks?: boolean;
+  /** Where a chat server takes the reasoning of earlier turns back; left out where it refuses or ignores it. */
+  reasoningField?: 'reasoning_content' | 'reasoning';
 }
 
 export type Feature =
