@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { AssistantPart, ReasoningPart, ToolCallPart, Turn } from '../conversation.js';
 import { answerParts, resultParts, systemParts, userParts } from './content.js';
 import { child, compact, isGiven, list, name, object, oneOf, optional, required, text, wrong } from './fields.js';
+import { isReference } from './items.js';
 import { sealOf } from './sealed.js';
 
 /** What `input` says. `foreign` names items that only this API has: calls of hosted and custom tools, compactions. */
@@ -37,28 +38,19 @@ export function readInput(value: JsonValue | undefined): Input {
 
 /** Null for an item that only this API has. */
 function turnOf(item: JsonObject, at: string): Turn | null {
-  switch (item.type) {
-    case undefined:
-    case null:
-    case 'message':
-      return messageTurn(item, at);
-    case 'function_call':
-      return { role: 'assistant', parts: [callPart(item, at)] };
-    case 'function_call_output':
-      return {
-        role: 'tool',
-        callId: required(item, 'call_id', at, name, 'the call_id of the function_call it answers'),
-        parts: required(item, 'output', at, resultParts, 'a string or a list of content parts'),
-        isError: false,
-      };
-    case 'reasoning':
-      return { role: 'assistant', parts: reasoningParts(item, at) };
-    case 'item_reference':
-      throw wrong(child(at, 'id'), 'the id of an item that this key was answered lately', item.id);
-    default:
-      if (typeof item.type !== 'string') throw wrong(child(at, 'type'), 'the type of the item', item.type);
-      return null;
-  }
+  if (isReference(item)) throw wrong(child(at, 'id'), 'the id of an item that this key was answered lately', item.id);
+  const type = item.type ?? 'message';
+  if (typeof type !== 'string') throw wrong(child(at, 'type'), 'the type of the item', type);
+  if (type === 'message') return messageTurn(item, at);
+  if (type === 'function_call') return { role: 'assistant', parts: [callPart(item, at)] };
+  if (type === 'reasoning') return { role: 'assistant', parts: reasoningParts(item, at) };
+  if (type !== 'function_call_output') return null;
+  return {
+    role: 'tool',
+    callId: required(item, 'call_id', at, name, 'the call_id of the function_call it answers'),
+    parts: required(item, 'output', at, resultParts, 'a string or a list of content parts'),
+    isError: false,
+  };
 }
 
 function messageTurn(item: JsonObject, at: string): Turn {
