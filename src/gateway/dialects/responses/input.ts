@@ -38,7 +38,9 @@ export function readInput(value: JsonValue | undefined): Input {
 
 /** Null for an item that only this API has. */
 function turnOf(item: JsonObject, at: string): Turn | null {
-  if (isReference(item)) throw wrong(child(at, 'id'), 'the id of an item that this key was answered lately', item.id);
+  if (isReference(item) || item.type === 'item_reference') {
+    throw wrong(child(at, 'id'), 'the id of an item that this key was answered lately', item.id);
+  }
   const type = item.type ?? 'message';
   if (typeof type !== 'string') throw wrong(child(at, 'type'), 'the type of the item', type);
   if (type === 'message') return messageTurn(item, at);

@@ -41,22 +41,29 @@ function includeOf(body: JsonObject, reasons: boolean): JsonValue[] | null {
 }
 
 /**
- * OpenAI looks up reasoning that comes without a seal of its own, and finds nothing: such items are left out. What followed
- * them loses its id, as OpenAI misses the reasoning before an item that it knows.
+ * OpenAI looks up what comes by its id alone, or by an id where nothing was kept, and finds nothing ("Item with id … not
+ * found. Items are not persisted when `store` is set to false"): reasoning without a seal of OpenAI's is left out, messages
+ * and calls go without their ids. A seal is only good together with its id.
  */
 function inputOf(body: JsonObject): JsonObject {
   const { input } = body;
-  if (!Array.isArray(input) || !input.some(isLost)) return {};
+  if (!Array.isArray(input)) return {};
   return {
     input: input
       .filter((item) => !isLost(item))
       .map((item) => {
-        if (!isObject(item) || (item.type !== 'message' && item.type !== 'function_call')) return item;
+        if (!isObject(item) || !isPlain(item)) return item;
         const { id: _id, ...rest } = item;
         return rest;
       }),
   };
 }
+
+const PLAIN = ['message', 'function_call', 'function_call_output'];
+
+/** Items that mean the same without an id. */
+const isPlain = ({ type, id }: JsonObject): boolean =>
+  id !== undefined && PLAIN.some((plain) => plain === (type ?? 'message'));
 
 const isLost = (item: JsonValue): boolean =>
   isObject(item) &&

@@ -33,24 +33,17 @@ export class ResponsesWriter implements StreamWriter {
 
   /**
    * `error`, at which OpenAI's client throws, then `response.failed`. Items that are open stay open: a call that is said to be
-   * done would be run with half its arguments. Not begun, there is no response to fail: only the error.
+   * done would be run with half its arguments. Not begun, there is no response to fail: only the error. OpenAI documents the
+   * error's fields at the top and sends them nested, which is where its clients look: both.
    */
   fail(error: KilnError, { requestId, usage, chargedMicroUsd }: StreamFailure): string {
-    this.#emit('error', {
-      code: error.code,
-      message: error.message,
-      param: error.param,
-      request_id: requestId,
-      charged_micro_usd: chargedMicroUsd,
-      usage: usage && writeUsage(usage),
-    });
+    const { code, message, param } = error;
+    const billed = { charged_micro_usd: chargedMicroUsd, usage: usage && writeUsage(usage) };
+    const nested = { type: error.type, code, message, param, request_id: requestId, ...billed };
+    this.#emit('error', { code, message, param, error: nested });
     if (this.#started) {
       this.#emit('response.failed', {
-        response: this.#response({
-          status: 'failed',
-          usage,
-          error: { code: error.code, message: error.message },
-        }),
+        response: this.#response({ status: 'failed', usage, error: { code, message } }),
       });
     }
     return this.#flush();
