@@ -72,9 +72,10 @@ export class Output {
     this.emit('response.reasoning_summary_text.delta', { ...where, delta: text });
   }
 
-  /** A seal belongs to the item that is open, but for Anthropic's redacted thinking, which is a block of its own. */
+  /** A seal belongs to the text before it, but for Anthropic's redacted thinking, which is a block of its own. */
   seal(seal: Seal): void {
-    if (seal.sealed?.by === 'anthropic') this.#closeReasoning();
+    const ended = this.#reasoning?.piece === null && this.#reasoning.summary.length > 0;
+    if (ended || seal.sealed?.by === 'anthropic') this.#closeReasoning();
     this.#openReasoning().seal = seal;
   }
 
