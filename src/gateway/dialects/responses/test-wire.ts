@@ -78,8 +78,10 @@ export function folded(events: readonly StreamEvent[]): { parts: Shown[]; rest: 
       const call: Shown = { type: 'call', text: '', call: { id: event.id, name: event.name } };
       calls[event.index] = call;
       parts.push((open = call));
-    } else if (event.type === 'tool_arguments') calls[event.index]!.text += event.fragment;
-    else if (event.type !== 'start') rest.push(event);
+    } else if (event.type === 'tool_arguments') {
+      const call = calls[event.index];
+      if (call) call.text += event.fragment;
+    } else if (event.type !== 'start') rest.push(event);
   }
   for (const call of calls) call.text ||= '{}';
   return { parts, rest };
