@@ -142,6 +142,8 @@ export interface Reasoning {
   display?: string;
   /** OpenAI's `reasoning.summary`: auto, concise, detailed. */
   summary?: string;
+  /** The client hands sealed reasoning back in its next turn (OpenAI's `include: ["reasoning.encrypted_content"]`). */
+  sealed?: boolean;
 }
 
 export type FinishReason = 'stop' | 'stop_sequence' | 'length' | 'tool_calls' | 'refusal' | 'pause';
