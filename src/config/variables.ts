@@ -178,8 +178,8 @@ export const VARIABLES = define({
   KILN_MAX_BODY_BYTES: {
     ...whole(1024, GIB, 'bytes'),
     group: 'Limits',
-    fallback: String(20 * 1024 * 1024),
-    about: 'Longest JSON body.',
+    fallback: String(64 * 1024 * 1024),
+    about: 'Longest JSON body; pictures are in it as base64.',
   },
   KILN_MAX_UPLOAD_BYTES: {
     ...whole(1024, 50 * GIB, 'bytes'),

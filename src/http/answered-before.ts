@@ -2,7 +2,7 @@
 export class AnsweredBefore extends Error {
   override readonly name = 'AnsweredBefore';
 
-  constructor(readonly answer: { status: number; headers: Record<string, string>; body: string }) {
+  constructor(readonly answer: { status: number; headers: Record<string, string>; body: string | Buffer }) {
     super('the request was answered before');
   }
 }

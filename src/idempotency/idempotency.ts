@@ -1,11 +1,13 @@
+import { pipeline, Readable, Transform } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { KilnError } from '../common/errors.js';
+import { conflict, KilnError } from '../common/errors.js';
 import { newSecret } from '../common/ids.js';
 import { delay } from '../common/time.js';
 import { Keyring, type PurposeKeys } from '../config/secret.js';
 import { AnsweredBefore } from '../http/answered-before.js';
+import { isPartial } from '../http/kept-answers.js';
 import { seal, unseal } from '../keys/sealed.js';
 import { Logger } from '../telemetry/logger.js';
 import { type BodyFingerprint, fingerprintOf } from './body-fingerprint.js';
@@ -24,9 +26,16 @@ export const IDEMPOTENCY_TIMES = Symbol('IDEMPOTENCY_TIMES');
 /** No request lives longer: a renewal that outlives its request must end. */
 const MAX_RENEWALS_MS = 3_600_000;
 const MAX_ANSWER_CHARS = 1024 * 1024;
+const MAX_STREAM_BYTES = 4 * 1024 * 1024;
 const KEPT_HEADERS = /^(content-type|location|cache-control|x-kiln-(?!request-id$).*)$/;
 
-const storedAnswer = z.object({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.string() });
+const storedAnswer = z.object({
+  status: z.int(),
+  headers: z.record(z.string(), z.string()),
+  body: z.string(),
+  /** Streams may be any bytes. */
+  encoding: z.literal('base64').optional(),
+});
 type StoredAnswer = z.infer<typeof storedAnswer>;
 
 interface Owned {
@@ -61,7 +70,8 @@ export class Idempotency {
       const owned = this.owned.get(request);
       if (owned) {
         this.owned.delete(request);
-        await this.end(owned, reply, payload);
+        if (payload instanceof Readable) return this.watched(owned, reply, payload);
+        await this.end(owned, reply, answerOf(reply, payload));
       }
       return payload;
     });
@@ -92,13 +102,38 @@ export class Idempotency {
     }
   }
 
+  /** A stream is remembered as it goes, and stored before its end goes out. */
+  private watched(owned: Owned, reply: FastifyReply, stream: Readable): Readable {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let isEnded = false;
+    const end = async (answer: StoredAnswer | null): Promise<void> => {
+      if (isEnded) return;
+      isEnded = true;
+      await this.end(owned, reply, answer);
+    };
+    const watching = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length;
+        if (bytes <= MAX_STREAM_BYTES) chunks.push(chunk);
+        done(null, chunk);
+      },
+      flush(done) {
+        const answer = isPartial(stream) ? null : streamAnswer(reply, bytes <= MAX_STREAM_BYTES ? chunks : null);
+        void end(answer).then(() => done());
+      },
+    });
+    watching.once('close', () => void end(null));
+    pipeline(stream, watching, () => undefined);
+    return watching;
+  }
+
   private async end(
     { scope, token, fingerprint, renewal }: Owned,
     reply: FastifyReply,
-    payload: unknown,
+    answer: StoredAnswer | null,
   ): Promise<void> {
     try {
-      const answer = answerOf(reply, payload);
       if (answer) {
         const read = await fingerprint.finish();
         const sealed = seal(Buffer.from(JSON.stringify(answer)), this.sealingKeys, contextOf(scope));
@@ -123,10 +158,11 @@ export class Idempotency {
     return timer.unref();
   }
 
-  private open(scope: IdempotencyScope, answer: NonNullable<IdempotencyRow['answer']>): StoredAnswer {
+  private open(scope: IdempotencyScope, answer: NonNullable<IdempotencyRow['answer']>): AnsweredBefore['answer'] {
     const plain = unseal(answer, this.sealingKeys, contextOf(scope)).toString('utf8');
-    const { status, headers, body } = storedAnswer.parse(JSON.parse(plain));
-    return { status, headers: { ...headers, 'idempotent-replayed': 'true' }, body };
+    const { status, headers, body, encoding } = storedAnswer.parse(JSON.parse(plain));
+    const bytes = encoding === undefined ? body : Buffer.from(body, encoding);
+    return { status, headers: { ...headers, 'idempotent-replayed': 'true' }, body: bytes };
   }
 }
 
@@ -135,10 +171,32 @@ function answerOf(reply: FastifyReply, payload: unknown): StoredAnswer | null {
   if (reply.statusCode >= 400) return null;
   const body = payload === undefined || payload === null ? '' : payload;
   if (typeof body !== 'string' || body.length > MAX_ANSWER_CHARS) return null;
+  return { status: reply.statusCode, headers: keptHeaders(reply), body };
+}
+
+function keptHeaders(reply: FastifyReply): Record<string, string> {
   const headers = Object.entries(reply.getHeaders()).flatMap(([name, value]) =>
     value !== undefined && KEPT_HEADERS.test(name) ? [[name, String(value)] as const] : [],
   );
-  return { status: reply.statusCode, headers: Object.fromEntries(headers), body };
+  return Object.fromEntries(headers);
+}
+
+/** Null chunks: the stream was too long to keep, and what was paid for must not be made again. */
+function streamAnswer(reply: FastifyReply, chunks: readonly Buffer[] | null): StoredAnswer | null {
+  if (reply.statusCode >= 400) return null;
+  if (chunks)
+    return {
+      status: reply.statusCode,
+      headers: keptHeaders(reply),
+      body: Buffer.concat(chunks).toString('base64'),
+      encoding: 'base64',
+    };
+  const error = conflict('The first answer to this Idempotency-Key was too long to be kept; it was sent once.');
+  return {
+    status: error.status,
+    headers: { 'content-type': 'application/json; charset=utf-8', 'x-should-retry': 'false' },
+    body: JSON.stringify(error.toBody()),
+  };
 }
 
 const contextOf = ({ keyId, path, key }: IdempotencyScope): string => [keyId, path, key].join('\n');

@@ -21,7 +21,10 @@ export interface AudioForm {
   remove(): Promise<void>;
 }
 
-const safeName = (name: string): string => basename(name).replaceAll(/[^\w.\- ]/g, '_').slice(-NAME_CHARS);
+const safeName = (name: string): string =>
+  basename(name)
+    .replaceAll(/[^\w.\- ]/g, '_')
+    .slice(-NAME_CHARS);
 
 /** Reads a form whose parts come in any order; its one file goes to a folder of its own, which `remove` takes away. */
 export async function readAudioForm(request: FastifyRequest): Promise<AudioForm> {

@@ -72,7 +72,10 @@ export class Speech {
         this.requests.headers(call.reply, opened, null);
         const stream = Readable.from(sound.bytes(), { objectMode: false, highWaterMark: 64 * 1024 });
         notKept(stream, () => !sound.complete);
-        stream.once('close', () => void sound.abandon().catch((cause: unknown) => this.requests.brokeOff(work, opened, cause)));
+        stream.once(
+          'close',
+          () => void sound.abandon().catch((cause: unknown) => this.requests.brokeOff(work, opened, cause)),
+        );
         stream.once('error', (cause) => this.requests.brokeOff(work, opened, cause));
         await call.reply.type(opened.answer.contentType).send(stream);
       },

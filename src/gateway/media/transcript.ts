@@ -83,7 +83,9 @@ export function rendered(
 /** Seconds of audio by what the answer says of itself; null where it says nothing. */
 export function secondsOf({ duration, usage, segments }: Transcript): number | null {
   const said = [usage?.seconds, Number(duration ?? Number.NaN), segments?.at(-1)?.end];
-  return said.find((value): value is number => typeof value === 'number' && Number.isFinite(value) && value > 0) ?? null;
+  return (
+    said.find((value): value is number => typeof value === 'number' && Number.isFinite(value) && value > 0) ?? null
+  );
 }
 
 /** What was used: tokens where the model counts those, always the seconds. */

@@ -16,7 +16,15 @@ import { wholeJson } from '../text/open-text.js';
 import { framesOf, frameText } from '../text/sse.js';
 import type { SseFrame } from '../dialects/dialect.js';
 import { type AudioForm, readAudioForm } from './audio-form.js';
-import { askedOf, rendered, RESPONSE_FORMATS, type ResponseFormat, type Transcript, transcriptShape, usageOf } from './transcript.js';
+import {
+  askedOf,
+  rendered,
+  RESPONSE_FORMATS,
+  type ResponseFormat,
+  type Transcript,
+  transcriptShape,
+  usageOf,
+} from './transcript.js';
 
 /** Fields that may stand in the form more than once. */
 const LISTS: ReadonlySet<string> = new Set([
@@ -158,12 +166,7 @@ export class Transcriptions {
   }
 }
 
-function workOf(
-  found: GatewayRequest,
-  key: AuthKey,
-  wish: Wish,
-  file: NonNullable<AudioForm['file']>,
-): SyncWork {
+function workOf(found: GatewayRequest, key: AuthKey, wish: Wish, file: NonNullable<AudioForm['file']>): SyncWork {
   const seconds = Math.ceil(file.bytes / FEWEST_BYTES_A_SECOND);
   return {
     ...found,

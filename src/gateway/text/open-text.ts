@@ -31,10 +31,7 @@ export interface WholeText {
 }
 
 const ERROR_BODY = z.looseObject({
-  error: z.union([
-    z.string(),
-    z.looseObject({ message: z.string().nullish(), code: z.unknown(), type: z.unknown() }),
-  ]),
+  error: z.union([z.string(), z.looseObject({ message: z.string().nullish(), code: z.unknown(), type: z.unknown() })]),
 });
 /** Frames before the first content: role, ids, pings. More than this is no beginning. */
 const MAX_FRAMES_BEFORE = 1000;
@@ -67,7 +64,9 @@ export async function wholeJson(response: SyncResponse): Promise<JsonObject> {
   const error = errorIn(body);
   if (error) throw error;
   if (body === null || typeof body !== 'object' || Array.isArray(body))
-    throw new ProviderError('internal', 'rejected', 'the answer is no JSON object', { raw: text.slice(0, RAW_MAX_CHARS) });
+    throw new ProviderError('internal', 'rejected', 'the answer is no JSON object', {
+      raw: text.slice(0, RAW_MAX_CHARS),
+    });
   return body as JsonObject;
 }
 
@@ -118,8 +117,7 @@ export async function openStream(response: SyncResponse, spoken: DialectId): Pro
     const first = begun.flatMap(({ events }) => events).find((event) => event.type === 'fault' || isContent(event));
     if (first?.type === 'fault') throw faultError(first.fault);
     if (first) return { spoken, begun, rest, body: response.body };
-    if (begun.length > MAX_FRAMES_BEFORE)
-      throw new ProviderError('internal', 'rejected', 'the stream has no content');
+    if (begun.length > MAX_FRAMES_BEFORE) throw new ProviderError('internal', 'rejected', 'the stream has no content');
   }
 }
 

@@ -3,6 +3,7 @@ import type { Usage, UsageStatus } from '../../billing/usage.js';
 import { ProviderError } from '../../providers/contract.js';
 import type { StreamFault } from '../dialects/conversation.js';
 import type { Dialect, Echo, SseFrame, StreamWriter } from '../dialects/dialect.js';
+import { keepableOf, type KeptItem, ResponsesWriter } from '../dialects/responses/index.js';
 import type { OpenStream, ReadFrame } from './open-text.js';
 import type { Tally } from './tally.js';
 
@@ -25,8 +26,8 @@ export interface RelayOptions {
   settle(usage: Usage, status: UsageStatus, errorCode?: string): Promise<number>;
   /** For ops: what cut the stream. */
   onBreak(error: unknown): void;
-  /** Keeps what a later request may refer to. */
-  keep(writer: StreamWriter | null, lastFrame: SseFrame | null): Promise<void>;
+  /** Keeps what a later request may refer to: items of the responses API; null where nothing is to be kept. */
+  keep: ((items: readonly KeptItem[]) => Promise<void>) | null;
 }
 
 const broken = (): KilnError =>
@@ -42,7 +43,7 @@ export class StreamRelay {
   private finished = false;
   /** What is held back from the moment the answer is finished until it is paid. */
   private tail = '';
-  private lastFrame: SseFrame | null = null;
+  private readonly items: KeptItem[] = [];
   private isStarted = false;
   private readonly writer: StreamWriter | null;
   complete = false;
@@ -89,7 +90,7 @@ export class StreamRelay {
     const { tally, client, echo } = this.options;
     let text = '';
     for (const { frame, events } of frames) {
-      this.lastFrame = frame;
+      if (this.options.keep && !this.writer) this.items.push(...keepableOf(frame));
       for (const event of events) {
         tally.note(event);
         if (event.type === 'fault') return { text, over: true, fault: event.fault };
@@ -114,7 +115,8 @@ export class StreamRelay {
     const { client, echo } = this.options;
     if (!saidSo)
       this.tail += this.writer ? this.writer.write({ type: 'end' }) : client.relay.frame(END_FRAMES[client.id], echo);
-    await this.options.keep(this.writer, this.lastFrame);
+    if (this.writer instanceof ResponsesWriter) this.items.push(...this.writer.items());
+    await this.options.keep?.(this.items);
     await this.charge('ok');
     this.complete = true;
     return this.tail;

@@ -13,6 +13,7 @@ import { type GatewayRequest, GatewayRequests } from '../router/requests.js';
 import type { Conversation } from '../dialects/conversation.js';
 import type { DialectId, Echo } from '../dialects/dialect.js';
 import { dialects } from '../dialects/index.js';
+import { keepsItems } from '../dialects/responses/index.js';
 import { ItemStore } from './items.js';
 import { openStream, openWhole, type OpenStream, type WholeText } from './open-text.js';
 import { StreamRelay } from './relay-stream.js';
@@ -66,7 +67,7 @@ export class TextGateway {
         const tally = new Tally(conversation);
         const answer = await this.whole(opened, echo, dialect, tally);
         const charged = await bill(await tally.usage(), { status: 'ok', httpStatus: 200 });
-        if (dialect === 'responses') await this.items.keep(key.id, body, answer);
+        if (dialect === 'responses') await this.items.keepAnswer(key.id, body, answer);
         this.requests.headers(reply, opened, charged);
         await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));
       },
@@ -97,12 +98,15 @@ export class TextGateway {
           gone: work.gone,
           settle: (usage, status, errorCode) => bill(usage, { status, httpStatus: 200, errorCode }),
           onBreak: (cause) => this.requests.brokeOff(work, opened, cause),
-          keep: (writer, lastFrame) => this.items.keepStreamed(key.id, echo, writer, lastFrame),
+          keep: dialect === 'responses' && keepsItems(echo.body) ? (items) => this.items.keep(key.id, items) : null,
         });
         this.requests.headers(reply, opened, null);
         const stream = Readable.from(relay.text(), { objectMode: false, highWaterMark: 64 * 1024 });
         notKept(stream, () => !relay.complete);
-        stream.once('close', () => void relay.abandon().catch((error: unknown) => this.requests.brokeOff(work, opened, error)));
+        stream.once(
+          'close',
+          () => void relay.abandon().catch((error: unknown) => this.requests.brokeOff(work, opened, error)),
+        );
         await reply
           .type('text/event-stream; charset=utf-8')
           .header('cache-control', 'no-cache')

@@ -5,14 +5,7 @@ import type { EgressOptions, EgressResponse } from '../../egress/egress.js';
 import type { Credential } from '../contract.js';
 
 /** What an upstream can be asked in one request. The first three are text, each in an API of its own. */
-export type SyncKind =
-  | 'chat'
-  | 'responses'
-  | 'messages'
-  | 'count_tokens'
-  | 'embeddings'
-  | 'speech'
-  | 'transcription';
+export type SyncKind = 'chat' | 'responses' | 'messages' | 'count_tokens' | 'embeddings' | 'speech' | 'transcription';
 
 /** AWS signs with a pair of keys; all others take what media wires take. */
 export type SyncCredential =

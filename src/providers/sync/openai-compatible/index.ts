@@ -20,7 +20,9 @@ interface Vendor {
   body?: JsonObject;
 }
 
-const settings = (kinds: readonly Kind[]): z.ZodType<{ kinds: Kind[]; body: JsonObject; duration_in?: 'verbose_json' | undefined }> =>
+const settings = (
+  kinds: readonly Kind[],
+): z.ZodType<{ kinds: Kind[]; body: JsonObject; duration_in?: 'verbose_json' | undefined }> =>
   z.strictObject({
     /** What this model is asked on this server. */
     kinds: z.array(z.enum(Object.keys(PATHS) as [Kind, ...Kind[]])).default([...kinds]),
@@ -61,8 +63,7 @@ export function openAiCompatible(id: string, vendor: Vendor): SyncAdapter {
       const key = keyOf(ctx.credential);
       const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` };
       const url = `${ctx.endpoint}${PATHS[kind]}`;
-      if (kind === 'transcription')
-        return post(url, { headers, body: await formOf(call, whole) }, call, ctx);
+      if (kind === 'transcription') return post(url, { headers, body: await formOf(call, whole) }, call, ctx);
       const json = { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(whole) };
       return post(url, json, call, ctx);
     },
