@@ -71,7 +71,7 @@ export class Idempotency {
       if (owned) {
         this.owned.delete(request);
         if (payload instanceof Readable) return this.watched(owned, reply, payload);
-        await this.end(owned, reply, answerOf(reply, payload));
+        await this.end(owned, answerOf(reply, payload));
       }
       return payload;
     });
@@ -110,7 +110,7 @@ export class Idempotency {
     const end = async (answer: StoredAnswer | null): Promise<void> => {
       if (isEnded) return;
       isEnded = true;
-      await this.end(owned, reply, answer);
+      await this.end(owned, answer);
     };
     const watching = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -130,7 +130,6 @@ export class Idempotency {
 
   private async end(
     { scope, token, fingerprint, renewal }: Owned,
-    reply: FastifyReply,
     answer: StoredAnswer | null,
   ): Promise<void> {
     try {
