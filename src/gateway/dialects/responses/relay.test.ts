@@ -140,6 +140,7 @@ describe('references', () => {
   });
 
   it('are wanted unless store is false', () => {
-    expect([{}, { store: null }, { store: true }, { store: false }].map(keepsItems)).toEqual([true, true, true, false]);
+    const stores: JsonObject[] = [{}, { store: null }, { store: true }, { store: false }];
+    expect(stores.map(keepsItems)).toEqual([true, true, true, false]);
   });
 });
