@@ -1,0 +1,112 @@
+import type { JsonObject, JsonValue } from '../../../common/json.js';
+import type { Conversation } from '../conversation.js';
+import type { Echo, ModelTraits, Relay, SseFrame } from '../dialect.js';
+import { isObject } from '../shapes.js';
+import { sseOf } from '../sse.js';
+import { unsupportedByModel } from '../traits.js';
+import { listAt, objectAt, parseObject } from '../upstream-json.js';
+
+export const relay: Relay = {
+  unsupported: (conversation, traits) => unsupportedByModel(conversation, traits, 'chat'),
+  request,
+  answer: (body, echo) => ({ ...body, model: echo.model }),
+  frame,
+};
+
+function request(body: JsonObject, conversation: Conversation, traits: ModelTraits): JsonObject {
+  const { model: _alias, store: _kept, max_tokens: _old, max_completion_tokens: _new, stream_options, ...rest } = body;
+  const limit = conversation.maxOutputTokens;
+  const options = streamOptions(stream_options, conversation, traits);
+  return {
+    ...rest,
+    messages: messages(body['messages'], conversation, traits),
+    ...(limit !== undefined && { [traits.maxTokensField]: Math.min(limit, traits.maxOutputTokens) }),
+    ...(options !== undefined && { stream_options: options }),
+  };
+}
+
+function streamOptions(
+  given: JsonValue | undefined,
+  { stream }: Conversation,
+  traits: ModelTraits,
+): JsonObject | undefined {
+  if (!stream) return undefined;
+  const { include_usage: _asked, ...others } = isObject(given) ? given : {};
+  const options = traits.streamUsage ? { ...others, include_usage: true } : others;
+  return Object.keys(options).length === 0 ? undefined : options;
+}
+
+/** As they came, but for the role that the server does not know, and marks of the cache where it knows none. */
+function messages(given: JsonValue | undefined, conversation: Conversation, traits: ModelTraits): JsonValue {
+  if (!Array.isArray(given)) return [];
+  const other = traits.systemRole === 'system' ? 'developer' : 'system';
+  const marked = traits.cacheMarks !== true && conversation.turns.some(hasMark);
+  return given.map((message) => {
+    if (!isObject(message)) return message;
+    const kept = marked ? withoutMarks(message) : message;
+    return kept['role'] === other ? { ...kept, role: traits.systemRole } : kept;
+  });
+}
+
+const hasMark = (turn: Conversation['turns'][number]): boolean =>
+  (turn.role === 'tool' && turn.cache !== undefined) ||
+  turn.parts.some((part) => 'cache' in part && part.cache !== undefined);
+
+function withoutMarks({ cache_control: _mark, ...message }: JsonObject): JsonObject {
+  const content = message['content'];
+  if (!Array.isArray(content)) return message;
+  return {
+    ...message,
+    content: content.map((part) => {
+      if (!isObject(part)) return part;
+      const { cache_control: _partMark, ...kept } = part;
+      return kept;
+    }),
+  };
+}
+
+/** A key of that name: quotes inside of strings are escaped, so no text can look like it. */
+const MODEL = /(?<!\\)"model"\s*:\s*"(?:[^"\\]|\\.)*"/;
+const NO_USAGE = /,\s*"usage"\s*:\s*null/;
+const SOME_USAGE = /(?<!\\)"usage"\s*:\s*\{/;
+const CHOICES = /(?<!\\)"choices"\s*:/;
+
+/**
+ * The chunk with the alias for its model and without usage that nobody asked for. As text: a parse of every token's chunk
+ * would cost more than all else. Where the order of keys leaves a doubt, the chunk is parsed after all.
+ */
+function frame(given: SseFrame, echo: Echo): string {
+  const { data } = given;
+  if (data.trimStart()[0] !== '{') return sseOf(given);
+  const unasked = !echo.conversation.includeUsage;
+  if (unasked && SOME_USAGE.test(data)) return withoutUsage(given, echo);
+  const model = MODEL.exec(data);
+  const choicesAt = CHOICES.exec(data)?.index ?? -1;
+  if (model !== null && choicesAt !== -1 && choicesAt < model.index) return rewritten(given, echo);
+  const named =
+    model === null
+      ? data
+      : `${data.slice(0, model.index)}"model":${JSON.stringify(echo.model)}${data.slice(model.index + model[0].length)}`;
+  return sseOf({ ...given, data: unasked ? named.replace(NO_USAGE, '') : named });
+}
+
+function rewritten(given: SseFrame, echo: Echo): string {
+  const chunk = parseObject(given.data);
+  const data = JSON.stringify('model' in chunk ? { ...chunk, model: echo.model } : chunk);
+  return sseOf({ ...given, data });
+}
+
+/** The chunk that only brings usage is left out; one that also says something loses it. */
+function withoutUsage(given: SseFrame, echo: Echo): string {
+  const { usage: _usage, ...chunk } = parseObject(given.data);
+  const choices = listAt(chunk, 'choices');
+  if (choices.length === 0 && objectAt(chunk, 'error') === undefined) return '';
+  const { usage: _groqUsage, ...groq } = objectAt(chunk, 'x_groq') ?? {};
+  const data: JsonObject = {
+    ...chunk,
+    ...('model' in chunk && { model: echo.model }),
+    ...('x_groq' in chunk && { x_groq: groq }),
+    ...('choices' in chunk && { choices: choices.map(({ usage: _choiceUsage, ...choice }) => choice) }),
+  };
+  return sseOf({ ...given, data: JSON.stringify(data) });
+}
