@@ -1,6 +1,8 @@
 import { createOpenAI } from '@ai-sdk/openai';
 import { generateText, jsonSchema, type ModelMessage, stepCountIs, streamText, tool } from 'ai';
 import * as fc from 'fast-check';
+import { AIMessage, HumanMessage, ToolMessage } from '@langchain/core/messages';
+import { ChatOpenAI } from '@langchain/openai';
 import OpenAI from 'openai';
 import { KilnError } from '../../../common/errors.js';
 import type { JsonObject } from '../../../common/json.js';
@@ -10,11 +12,14 @@ import { echoOf, folded, streams, SUFFIX, written } from './test-wire.js';
 
 const sse = (text: string) => new Response(text, { headers: { 'content-type': 'text/event-stream' } });
 
+const bodyOf = (init: RequestInit | undefined) =>
+  JSON.parse(typeof init?.body === 'string' ? init.body : '') as JsonObject;
+
 const openai = (answer: (body: JsonObject) => Response) =>
   new OpenAI({
     apiKey: 'k',
     maxRetries: 0,
-    fetch: (_url, init) => Promise.resolve(answer(JSON.parse(String(init?.body)) as JsonObject)),
+    fetch: (_url, init) => Promise.resolve(answer(bodyOf(init))),
   });
 
 describe("OpenAI's client", () => {
@@ -74,7 +79,7 @@ class Server {
   constructor(private readonly turns: AssistantPart[][]) {}
 
   readonly fetch = (_url: unknown, init?: RequestInit): Promise<Response> => {
-    const raw = JSON.parse(String(init?.body)) as JsonObject;
+    const raw = bodyOf(init);
     const body = withItems(raw, new Map(referencedIds(raw).flatMap((id) => this.#found(id))));
     const conversation = responses.parse(body);
     const parts = this.turns[this.seen.length] ?? [];
@@ -225,4 +230,46 @@ describe.each([{ store: undefined }, { store: false }])('the AI SDK with store $
     const references = server.bodies.flatMap(referencedIds);
     expect(references.length > 0).toBe(store !== false);
   });
+});
+
+describe.each([{ streaming: false }, { streaming: true }])('LangChain with streaming $streaming', ({ streaming }) => {
+  it.each([{ zdrEnabled: false }, { zdrEnabled: true }])(
+    'takes a second turn, zdrEnabled $zdrEnabled',
+    async (settings) => {
+      const server = new Server(TURNS);
+      const model = new ChatOpenAI({
+        model: 'gpt-5-mini',
+        apiKey: 'k',
+        useResponsesApi: true,
+        streaming,
+        maxRetries: 0,
+        reasoning: { effort: 'low', summary: 'auto' },
+        configuration: { fetch: server.fetch },
+        ...settings,
+      }).bindTools([
+        { type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: {} } } },
+      ]);
+      const question = new HumanMessage('Oslo and Rome?');
+      const first = await model.invoke([question]);
+      expect(first.text).toBe('Let me look.');
+      expect(first.tool_calls).toMatchObject([
+        { id: 'toolu_1', args: { city: 'Oslo' } },
+        { id: 'toolu_2', args: { city: 'Rome' } },
+      ]);
+      expect(first.usage_metadata).toMatchObject({ input_tokens: 11, output_tokens: 5 });
+
+      const results = first.tool_calls?.map(
+        ({ id }) => new ToolMessage({ tool_call_id: id ?? '', content: id === 'toolu_1' ? '3' : '18' }),
+      );
+      const second = await model.invoke([question, first, ...(results ?? [])]);
+      expect(second).toBeInstanceOf(AIMessage);
+      expect(second.text).toBe('Oslo 3, Rome 18.');
+      expect(server.seen[1]!.turns).toMatchObject([
+        { role: 'user' },
+        { role: 'assistant', parts: TURNS[0] },
+        { role: 'tool', callId: 'toolu_1', parts: [{ text: '3' }] },
+        { role: 'tool', callId: 'toolu_2', parts: [{ text: '18' }] },
+      ]);
+    },
+  );
 });
