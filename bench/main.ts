@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { Cleanup } from './cleanup.js';
 import { createBench } from './create.bench.js';
 import { fleetBench } from './fleet.bench.js';
+import { ledgerBench } from './ledger.bench.js';
 import { type Finding, table } from './report.js';
 import { type Servers, startServers } from './servers.js';
 import { storeBench } from './store.bench.js';
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   submit: submitBench,
   fleet: fleetBench,
   store: storeBench,
+  ledger: ledgerBench,
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Uploads } from '../src/assets/uploads.js';
+import { AbandonedHolds } from '../src/billing/abandoned-holds.js';
 import { ReplayBatches } from '../src/jobs/admin/replay-batches.js';
 import { ProgressHub } from '../src/jobs/engine/progress-hub.js';
 import { Reconciler } from '../src/jobs/engine/reconciler.js';
@@ -30,6 +31,7 @@ export class MaintenanceWorker {
     uploads: Uploads,
     webhooks: Webhooks,
     batches: ReplayBatches,
+    holds: AbandonedHolds,
     maintenance: Maintenance,
     machine: MachineWatch,
     private readonly logger: Logger,
@@ -38,6 +40,7 @@ export class MaintenanceWorker {
       { name: 'uploads', everyMs: 5000, run: () => uploads.rering(BATCH) },
       { name: 'webhooks', everyMs: 5000, run: () => webhooks.overdue(BATCH) },
       { name: 'replays', everyMs: 2000, run: () => batches.runDue(this.stopping.signal) },
+      { name: 'holds', everyMs: 5000, run: () => holds.sweep() },
       { name: 'clock', everyMs: 60_000, run: () => machine.checkClock() },
       { name: 'maintenance', everyMs: 60_000, run: () => maintenance.runDue() },
     ];

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AssetsModule } from '../src/assets/assets.module.js';
+import { BillingModule } from '../src/billing/billing.module.js';
 import { JobsAdminModule } from '../src/jobs/admin/jobs-admin.module.js';
 import { JobsModule } from '../src/jobs/jobs.module.js';
 import { MaintenanceModule } from '../src/jobs/maintenance/maintenance.module.js';
@@ -11,7 +12,7 @@ import { WebhookWorker } from './webhooks.worker.js';
 
 /** Every queue's worker, and the timers. */
 @Module({
-  imports: [AssetsModule, JobsModule, JobsAdminModule, MaintenanceModule],
+  imports: [AssetsModule, BillingModule, JobsModule, JobsAdminModule, MaintenanceModule],
   providers: [TickWorker, TransferWorker, MediaWorker, WebhookWorker, MachineWatch, MaintenanceWorker],
 })
 export class WorkerModule {

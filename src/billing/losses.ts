@@ -8,10 +8,12 @@ export type LossReason = 'over_hold' | 'late_settle';
 
 const EVENTS = {
   over_hold: {
+    severity: 'warning',
     type: 'billing.over_hold',
-    about: 'Requests used more than was held for them; the rest is the platform’s loss.',
+    about: "Requests used more than was held for them; the rest is the platform's loss.",
   },
   late_settle: {
+    severity: 'warning',
     type: 'billing.late_settle',
     about: 'Requests ended after their process was taken for dead and their holds released; they are not charged.',
   },
@@ -53,13 +55,12 @@ export class Losses {
   /** Tells what has waited for a minute; all of it with `everything`. */
   async tellDue(everything = false): Promise<void> {
     for (const [reason, { requests, microUsd, examples }] of this.tallies) {
-      const { type, about } = EVENTS[reason];
+      const { about, ...event } = EVENTS[reason];
       if (!everything && (this.toldAt.get(reason) ?? -Infinity) > this.now() - MINUTE_MS) continue;
       this.tallies.delete(reason);
       this.toldAt.set(reason, this.now());
       await this.ops.tell({
-        severity: 'warning',
-        type,
+        ...event,
         message: `${about} ${requests} with ${formatUsd(microUsd)}.`,
         data: { requests, micro_usd: microUsd, examples },
       });

@@ -98,7 +98,7 @@ export async function holdAll(db: Database, owner: string, asks: readonly HoldAs
     LEFT JOIN admitted ON admitted.n = a.n
     LEFT JOIN ledger ON ledger.id = a.id
     ORDER BY a.n`,
-    { name: 'kiln_hold_all' },
+    { name: 'hold-all' },
   );
   return rows.map(({ verdict, spent, held, resets }) => ({
     verdict,
@@ -196,7 +196,7 @@ export async function closeAll(db: Tx, asks: readonly CloseAsk[]): Promise<Close
     SELECT o.held, o.closed, o.charge, prior_id AS "priorId", prior_kind AS "priorKind", prior_amount AS "priorAmount", prior_reason AS "priorReason"
     FROM asked LEFT JOIN outcome o ON o.n = asked.n
     ORDER BY asked.n`,
-    { name: 'kiln_close_all' },
+    { name: 'close-all' },
   );
   return rows.map((row): CloseVerdict => {
     if (row.held === null) return { verdict: 'missing' };

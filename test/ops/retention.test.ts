@@ -87,8 +87,30 @@ test('what is past its time goes, and only that', async () => {
       sql`INSERT INTO idempotency (key_id, path, idem_key, fingerprint, created_at) VALUES ('k', '/p', ${key}, 'f', now() - ${hours}::int * interval '1 hour')`,
     );
 
+  for (const [id, days] of [
+    ['req_old', 400],
+    ['req_young', 390],
+  ] as const)
+    await execute(
+      db,
+      sql`INSERT INTO usage_record (id, key_id, day, endpoint, model, status, http_status, charged_micro_usd, latency_ms, created_at)
+          VALUES (${id}, 'k', '2026-01-01', 'embeddings', 'm', 'ok', 200, 1, 1, now() - ${days}::int * interval '1 day')`,
+    );
+  for (const [id, minutes] of [
+    ['old', -1],
+    ['young', 1],
+  ] as const)
+    await execute(
+      db,
+      sql`INSERT INTO response_item (key_id, id, item, expires_at) VALUES ('k', ${id}, '{}', now() + ${minutes}::int * interval '1 minute')`,
+    );
+
   await maintenance().runDue();
 
+  expect(await count(sql`SELECT 1 FROM usage_record WHERE id = 'req_old'`)).toBe(0);
+  expect(await count(sql`SELECT 1 FROM usage_record WHERE id = 'req_young'`)).toBe(1);
+  expect(await count(sql`SELECT 1 FROM response_item WHERE id = 'old'`)).toBe(0);
+  expect(await count(sql`SELECT 1 FROM response_item WHERE id = 'young'`)).toBe(1);
   expect(await count(sql`SELECT 1 FROM job_event WHERE job_id = ${old}`)).toBe(0);
   expect(await count(sql`SELECT 1 FROM job_event WHERE job_id = ${young}`)).toBeGreaterThan(0);
   expect(await count(sql`SELECT 1 FROM job_event WHERE job_id = ${live}`)).toBeGreaterThan(0);

@@ -17,6 +17,7 @@ const EVENT_DAYS = 30;
 const DELIVERY_DAYS = 30;
 const REQUEST_TEXT_DAYS = 30;
 const OPS_EVENT_DAYS = 90;
+const USAGE_MONTHS = 13;
 const IDEMPOTENCY_HOURS = 24;
 /** A worker that writes for a deleted job has lost its claim long before. */
 const DELETED_JOB_HOURS = 24;
@@ -49,6 +50,8 @@ export class Maintenance {
       table('job_events', (limit) => rows.jobEvents(EVENT_DAYS, limit)),
       table('webhook_deliveries', (limit) => rows.deliveries(DELIVERY_DAYS, limit)),
       table('request_text', (limit) => rows.requestText(REQUEST_TEXT_DAYS, limit)),
+      table('usage_records', (limit) => rows.usageRecords(USAGE_MONTHS, limit)),
+      table('response_items', (limit) => rows.responseItems(limit)),
       table('ops_events', (limit) => rows.opsEvents(OPS_EVENT_DAYS, limit)),
       objects('outputs', (limit) => outputs.sweep(limit)),
       objects('uploads', (limit) => uploads.sweep(limit)),

@@ -48,6 +48,24 @@ export class RetentionRepository {
     );
   }
 
+  /** Requests of the gateway; their money stays in the ledger. */
+  async usageRecords(months: number, limit: number): Promise<number> {
+    return execute(
+      this.db,
+      sql`DELETE FROM usage_record WHERE id IN (
+            SELECT id FROM usage_record WHERE created_at < now() - ${months}::int * interval '1 month' ORDER BY created_at LIMIT ${limit}::int)`,
+    );
+  }
+
+  /** Items of responses that can't be named any more. */
+  async responseItems(limit: number): Promise<number> {
+    return execute(
+      this.db,
+      sql`DELETE FROM response_item WHERE (key_id, id) IN (
+            SELECT key_id, id FROM response_item WHERE expires_at < now() ORDER BY expires_at LIMIT ${limit}::int)`,
+    );
+  }
+
   /** What the client wrote. `input` becomes JSON null, which tells a replay that there is nothing left to run. */
   async requestText(days: number, limit: number): Promise<number> {
     return execute(
