@@ -1,11 +1,12 @@
 import type { TaskFaults } from '../faults.js';
 import type { TextReply } from '../text/types.js';
 import type { InputTokens } from './cache.js';
-import { signatureOf } from './signature.js';
+import { redactedOf, signatureOf } from './signature.js';
 
 /** A block of an answer; `thinking` is empty when its display is omitted. */
 export type AnswerBlock =
   | { type: 'thinking'; thinking: string; signature: string }
+  | { type: 'redacted_thinking'; data: string }
   | { type: 'text'; text: string; citations: null }
   | { type: 'tool_use'; id: string; name: string; input: object; caller: { type: 'direct' } };
 
@@ -24,10 +25,12 @@ export interface Answer {
 
 export function answerOf(
   reply: TextReply,
-  about: { id: string; model: string; input: InputTokens; shows: boolean; toolPrefix: string },
+  about: { id: string; model: string; input: InputTokens; shows: boolean; redacts: boolean; toolPrefix: string },
 ): Answer {
   const content: AnswerBlock[] = [];
-  if (reply.reasoning !== null) {
+  if (reply.reasoning !== null && about.redacts)
+    content.push({ type: 'redacted_thinking', data: redactedOf(reply.reasoning) });
+  else if (reply.reasoning !== null) {
     const thinking = about.shows ? reply.reasoning : '';
     content.push({ type: 'thinking', thinking, signature: signatureOf(thinking) });
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TaskFaults } from '../faults.js';
-import { think } from '../text/brain.js';
+import { lastUserText, think } from '../text/brain.js';
 import { outcomeOf } from '../text/text-faults.js';
 import { tokensOf } from '../text/tokens.js';
 import { type Answer, answerOf } from './answer.js';
@@ -20,6 +20,9 @@ export interface Surface {
   messagePrefix: string;
   toolPrefix: string;
 }
+
+/** A prompt with this has its thinking redacted: Claude Platform docs, "Extended thinking", on testing for it. */
+const REDACTS = 'ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_';
 
 /** Refuses what the model does not take. */
 export function checkForModel(body: MessagesBody, model: ClaudeModel, version: Version): void {
@@ -45,7 +48,8 @@ export async function answer(
     throw invalid(
       `prompt is too long: ${Math.max(prompt, model.contextTokens + 1)} tokens > ${model.contextTokens} maximum`,
     );
-  const reply = think(await neutralOf(body, model, outcomeOf(faults)));
+  const request = await neutralOf(body, model, outcomeOf(faults));
+  const reply = think(request);
   const { thinking } = body;
   const display = thinking !== undefined && 'display' in thinking ? thinking.display : null;
   return answerOf(reply, {
@@ -53,6 +57,7 @@ export async function answer(
     model: model.id,
     input: cache.use(segments, model.minCachedTokens),
     shows: (display ?? model.display) === 'summarized',
+    redacts: lastUserText(request.turns).includes(REDACTS),
     toolPrefix: surface.toolPrefix,
   });
 }

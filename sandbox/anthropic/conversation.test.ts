@@ -128,6 +128,35 @@ describe('tools', () => {
   });
 });
 
+test('with a budget, calls go back with the thinking before them', async () => {
+  const tools = [{ name: 'f', input_schema: { type: 'object', properties: {} } }];
+  const ask = { model: OLD, max_tokens: 2_000, thinking: { type: 'enabled', budget_tokens: 1_024 }, tools };
+  const { body: first } = await wire.post<MessageBody>(asked({ ...ask, ...messages(user('call f please')) }));
+  expect(first.content.map(({ type }) => type)).toEqual(['thinking', 'tool_use']);
+  const next = (content: object[]) =>
+    asked({
+      ...ask,
+      ...messages(user('call f please'), assistant(content as Block[]), user([result(first.content[1]?.id ?? '')])),
+    });
+  expect((await wire.post(next(first.content))).status).toBe(200);
+  await wire.expectRefused(
+    next(first.content.slice(1)),
+    /Expected `thinking` or `redacted_thinking`, but found `tool_use`/,
+  );
+});
+
+test('thinking that was redacted goes back as it came', async () => {
+  const magic =
+    'ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_46C9A13E193C177646C7398A98432ECCCE4C1253D5E2D82641AC0E52CC2876CB';
+  const ask = { model: OLD, max_tokens: 2_000, thinking: { type: 'enabled', budget_tokens: 1_024 } };
+  const { body: first } = await wire.post<MessageBody>(asked({ ...ask, ...messages(user(magic)) }));
+  expect(first.content.map(({ type }) => type)).toEqual(['redacted_thinking', 'text']);
+  const next = asked({ ...ask, ...messages(user(magic), assistant(first.content), user('b')) });
+  expect((await wire.post(next)).status).toBe(200);
+  const events = await wire.stream(asked({ ...ask, ...messages(user(magic)) }));
+  expect(events[1]?.data.content_block).toEqual(first.content[0]);
+});
+
 describe('pictures', () => {
   test.each([
     ['no base64', image('image/png', '!!'), /invalid base64/],

@@ -28,6 +28,7 @@ export function checkConversation(body: MessagesBody, model: ClaudeModel, versio
   const turns = mergedTurns(messages);
   checkSystemTurns(turns, model);
   checkTools(turns.filter(({ role }) => role !== 'system'));
+  if (body.thinking?.type === 'enabled') checkBeginsWithThinking(turns);
   const last = turns.at(-1);
   if (last?.role === 'assistant') checkPrefill(last, model);
 }
@@ -152,4 +153,16 @@ function checkPrefill(last: Turn, model: ClaudeModel): void {
   const text = last.blocks.at(-1);
   if (text?.type === 'text' && text.text !== text.text.trimEnd())
     throw invalid('messages: final assistant content cannot end with trailing whitespace');
+}
+
+/** With a thinking budget, the assistant's last turn begins as it came, with its thinking, where its calls are answered now. */
+function checkBeginsWithThinking(turns: readonly Turn[]): void {
+  const last = turns.findLast(({ role }) => role === 'assistant');
+  const [first] = last?.blocks ?? [];
+  const isAnswered = turns.at(-1)?.blocks[0]?.type === 'tool_result';
+  if (!last || !first || !(isAnswered || last === turns.at(-1))) return;
+  if (first.type !== 'thinking' && first.type !== 'redacted_thinking')
+    throw invalid(
+      `messages.${last.at}.content.0.type: Expected \`thinking\` or \`redacted_thinking\`, but found \`${first.type}\`. When \`thinking\` is enabled, a final \`assistant\` message must start with a thinking block.`,
+    );
 }

@@ -33,6 +33,8 @@ export function* eventsOf(answer: Answer, faults: TaskFaults, pings: boolean): G
 /** A block before anything is in it. */
 function opened(block: AnswerBlock): object {
   switch (block.type) {
+    case 'redacted_thinking':
+      return block;
     case 'thinking':
       return { ...block, thinking: '', signature: '' };
     case 'text':
@@ -44,6 +46,8 @@ function opened(block: AnswerBlock): object {
 
 function deltasOf(block: AnswerBlock): { type: string }[] {
   switch (block.type) {
+    case 'redacted_thinking':
+      return [];
     case 'thinking':
       return [
         ...chunksOf(block.thinking).map((thinking) => ({ type: 'thinking_delta', thinking })),

@@ -32,6 +32,7 @@ export function messageRoutes(claude: Claude) {
     app.post('/messages', (request, reply) => create(claude, request, reply));
     app.post('/messages/count_tokens', async (request) => {
       const { body, model } = checkedBody(request, true);
+      claude.context.recorder.count('anthropic', 'counts');
       return { input_tokens: countPrompt(body, model) };
     });
   };

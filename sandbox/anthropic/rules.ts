@@ -1,6 +1,7 @@
 import type { MessagesBody } from './body.js';
 import { invalid } from './errors.js';
 import type { ClaudeModel, ThinkingType } from './models.js';
+import { checkStrictSchema } from './schema-rules.js';
 
 /** What this model refuses although the fields are well formed: guides of Claude Platform, see `models.ts`. */
 export function checkModelRules(body: MessagesBody, model: ClaudeModel): void {
@@ -67,32 +68,16 @@ function checkToolChoice(body: MessagesBody, model: ClaudeModel): void {
   if (choice.type === 'tool' && !names.includes(choice.name))
     throw invalid(`tool_choice: Tool '${choice.name}' not found in provided tools`);
   if (choice.type !== 'any' && choice.type !== 'tool') return;
-  if (!model.forcesTools)
-    throw invalid(
-      `tool_choice.type: '${choice.type}' is not supported on this model: forced tool use is not available.`,
-    );
+  if (!model.forcesTools) throw invalid('tool_choice: type "tool" and "any" are not supported for this model.');
   if (body.thinking !== undefined && thinks(body.thinking.type))
     throw invalid('Thinking may not be enabled when tool_choice forces tool use.');
 }
 
-/** Structured outputs and strict tools close every object of their schema. */
+/** Structured outputs and strict tools take a part of JSON Schema. */
 function checkSchemas({ output_config: output, tools = [] }: MessagesBody): void {
-  if (output?.format) checkClosed(output.format.schema, 'output_config.format.schema');
+  if (output?.format) checkStrictSchema(output.format.schema, 'output_config.format.schema');
   for (const [at, tool] of tools.entries())
-    if (tool.type === 'custom' && tool.strict === true)
-      checkClosed(tool.input_schema, `tools.${at}.custom.input_schema`);
-}
-
-function checkClosed(schema: unknown, path: string): void {
-  if (typeof schema !== 'object' || schema === null) return;
-  if (Array.isArray(schema)) {
-    schema.forEach((one) => checkClosed(one, path));
-    return;
-  }
-  const { type, additionalProperties } = schema as Record<string, unknown>;
-  if (type === 'object' && additionalProperties !== false)
-    throw invalid(`${path}: For 'object' type, 'additionalProperties' must be explicitly set to false`);
-  for (const [key, inner] of Object.entries(schema)) if (key !== 'enum' && key !== 'const') checkClosed(inner, path);
+    if (tool.type === 'custom' && tool.strict === true) checkStrictSchema(tool.input_schema, `tools.${at}.custom`);
 }
 
 const MAX_BREAKPOINTS = 4;

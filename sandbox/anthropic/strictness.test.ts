@@ -147,6 +147,54 @@ describe('fields', () => {
   });
 });
 
+describe('schemas of structured outputs and strict tools', () => {
+  const object = (properties: object, more: object = {}) => ({
+    type: 'object',
+    properties,
+    required: Object.keys(properties),
+    additionalProperties: false,
+    ...more,
+  });
+  const format = (schema: object) => ({ output_config: { format: { type: 'json_schema', schema } } });
+  const many = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`p${index}`, { type: 'string' }]));
+
+  test.each([
+    ['a range', object({ age: { type: 'integer', minimum: 0 } }), /For 'integer' type, property 'minimum' is not supp/],
+    ['a length', object({ a: { type: 'array', items: { type: 'string', maxLength: 5 } } }), /'string' .* 'maxLength'/],
+    ['many items', object({ a: { type: 'array', minItems: 2, items: {} } }), /'minItems' values other than 0 or 1/],
+    ['another format', object({ a: { type: 'string', format: 'phone' } }), /format "phone" is not supported/],
+    ['oneOf', object({ a: { oneOf: [{ type: 'string' }] } }), /Schema type 'oneOf' is not supported/],
+    ['an open object inside', object({ a: { type: 'object' } }), /'additionalProperties' must be explicitly/],
+    ['an open definition', { $ref: '#/$defs/A', $defs: { A: { type: 'object' } } }, /'additionalProperties' must be/],
+    [
+      'a recursion',
+      object({ a: { $ref: '#/$defs/A' } }, { $defs: { A: object({ b: { $ref: '#/$defs/A' } }) } }),
+      /Circular/,
+    ],
+    ['a reference outwards', object({ a: { $ref: 'https://example.com/a.json' } }), /must point into this schema/],
+    ['much that is optional', object(many, { required: [] }), /too many optional parameters \(25\)/],
+  ])('%s is refused', async (_what, schema, message) => {
+    await wire.expectRefused(asked(format(schema)), message);
+    await wire.expectRefused(
+      asked({ tools: [tool({ strict: true, input_schema: { type: 'object', ...schema } })] }),
+      message,
+    );
+  });
+
+  test('a tool that is not strict takes all of JSON Schema', async () => {
+    const schema = { type: 'object', properties: { age: { type: 'integer', minimum: 0 }, a: { oneOf: [{}] } } };
+    expect((await wire.post(asked({ tools: [tool({ input_schema: schema })] }))).status).toBe(200);
+  });
+
+  test('definitions, unions and formats are taken', async () => {
+    const schema = object(
+      { a: { $ref: '#/$defs/A' }, b: { anyOf: [{ type: 'null' }, { type: 'string', format: 'date' }] } },
+      { $defs: { A: object({ c: { enum: ['x', 'y'] } }) } },
+    );
+    expect((await wire.post(asked({ ...format(schema), max_tokens: 500 }))).status).toBe(200);
+  });
+});
+
 describe('2026-10-21', () => {
   const document = { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'x' } };
   const location = {
@@ -195,7 +243,7 @@ describe('models', () => {
       { ...thinking('disabled'), output_config: { effort: 'max' } },
       /not supported when thinking\.type is 'disabled'/,
     ],
-    ['forced tools', 'claude-sonnet-5-5', forced, /forced tool use is not available/],
+    ['forced tools', 'claude-sonnet-5-5', forced, /type "tool" and "any" are not supported for this model/],
     [
       'forced tools with thinking',
       OLD,

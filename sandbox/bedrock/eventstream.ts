@@ -30,10 +30,10 @@ function header(name: string, value: string): Buffer {
 }
 
 /** One event of the model: its JSON in base64, padded with `p` so that lengths tell nothing, as Bedrock does. */
-export function chunkFrame(event: object): Buffer {
+export function chunkFrame(event: string | Buffer): Buffer {
   return frame(
     { ':event-type': 'chunk', ':content-type': 'application/json', ':message-type': 'event' },
-    { bytes: Buffer.from(JSON.stringify(event)).toString('base64'), p: 'abcdefghij' },
+    { bytes: Buffer.from(event).toString('base64'), p: 'abcdefghij' },
   );
 }
 

@@ -7,7 +7,7 @@ import type { Claude } from '../anthropic/messages.js';
 import type { ClaudeModel } from '../anthropic/models.js';
 import type { TaskFaults } from '../faults.js';
 import { beginText, promptIn, type TextCall } from '../text/exchange.js';
-import { answerStream, answerWhole } from '../text/play.js';
+import { answerStream, answerWhole, spoilt } from '../text/play.js';
 import { readInvocation } from './body.js';
 import { validation } from './errors.js';
 import { chunkFrame, exceptionFrame } from './eventstream.js';
@@ -25,7 +25,11 @@ export function invokeRoutes(claude: Claude) {
     app.post('/model/:modelId/invoke-with-response-stream', (request: Call, reply) =>
       invoke(claude, request, reply, true),
     );
-    app.post('/model/:modelId/count-tokens', async (request: Call) => count(request));
+    app.post('/model/:modelId/count-tokens', async (request: Call) => {
+      const counted = count(request);
+      claude.context.recorder.count('bedrock', 'counts');
+      return counted;
+    });
   };
 }
 
@@ -106,7 +110,8 @@ async function sendStream(call: TextCall, made: Answer, faults: TaskFaults): Pro
 function* framesOf(made: Answer, faults: TaskFaults) {
   for (const { data, isContent } of eventsOf(made, faults, false)) {
     const isLast = data.type === 'message_stop' && !('no-usage' in faults);
-    yield { bytes: chunkFrame(isLast ? { ...data, ...metricsOf(made) } : data), isContent };
+    const json = JSON.stringify(isLast ? { ...data, ...metricsOf(made) } : data);
+    yield { bytes: chunkFrame(spoilt(json)), isContent };
   }
 }
 
