@@ -110,8 +110,9 @@ function checkTools(turns: readonly Turn[]): void {
     if (twice !== undefined) throw invalid(`messages.${at}: \`tool_use\` ids must be unique, got ${twice} twice`);
     for (const id of ids) seen.add(id);
     const next = turns[index + 1];
-    const unanswered = ids.filter((id) => !leadingResults(next).includes(id));
-    if (unanswered.length > 0 && (next !== undefined || ids.length > 0))
+    const results = leadingResults(next);
+    const unanswered = ids.filter((id) => !results.includes(id));
+    if (unanswered.length > 0)
       throw invalid(
         `messages.${next?.at ?? at}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${unanswered.join(', ')}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`,
       );

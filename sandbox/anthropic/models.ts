@@ -72,8 +72,8 @@ const ALWAYS_THINKS = {
 } as const satisfies Partial<ClaudeModel>;
 
 /**
- * Claude models as of November 2026, newest first. Limits and rules: model pages and migration guides of Claude Platform, and
- * the catalog of `@ai-sdk/anthropic` 4.0.105. Where the 5.5 models' smallest cached prefix is not published, their
+ * Claude models as of November 2026, newest first. Limits and rules: model pages and migration guides of Claude Platform, the
+ * catalog of `@ai-sdk/anthropic` 4.0.105 and, for system turns, the profiles of `@langchain/anthropic` 1.5.13. Where the 5.5 models' smallest cached prefix is not published, their
  * predecessors' stands.
  */
 export const CLAUDE_MODELS: readonly ClaudeModel[] = [
@@ -126,7 +126,7 @@ export const CLAUDE_MODELS: readonly ClaudeModel[] = [
     id: 'claude-opus-5',
     displayName: 'Claude Opus 5',
     line: 'opus',
-    createdAt: '2026-07-21T00:00:00Z',
+    createdAt: '2026-07-24T00:00:00Z',
     capsEffortWithoutThinking: true,
     systemTurns: true,
     minCachedTokens: 512,
@@ -144,6 +144,7 @@ export const CLAUDE_MODELS: readonly ClaudeModel[] = [
     displayName: 'Claude Sonnet 5',
     line: 'sonnet',
     createdAt: '2026-06-30T00:00:00Z',
+    systemTurns: true,
   },
   {
     ...GENERATION_4_7,

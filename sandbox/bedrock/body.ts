@@ -16,10 +16,11 @@ const FOREIGN = [
 ];
 
 /**
- * Betas that Bedrock takes: AWS, "Anthropic Claude Messages API", request and response, and `bedrock` in LiteLLM's
- * `anthropic_beta_headers_config.json`; every other one is refused.
+ * Betas that Bedrock takes: AWS, "Anthropic Claude Messages API", request and response; computer use of 2025-11-24 and
+ * compaction after `@ai-sdk/amazon-bedrock`. Every other one is refused, `fine-grained-tool-streaming-2025-05-14` too.
  */
 export const BETAS: readonly string[] = [
+  'computer-use-2024-10-22',
   'computer-use-2025-01-24',
   'computer-use-2025-11-24',
   'token-efficient-tools-2025-02-19',
@@ -30,7 +31,6 @@ export const BETAS: readonly string[] = [
   'context-management-2025-06-27',
   'compact-2026-01-12',
   'effort-2025-11-24',
-  'fine-grained-tool-streaming-2025-05-14',
   'tool-search-tool-2025-10-19',
   'tool-examples-2025-10-29',
 ];
