@@ -19,6 +19,8 @@ export const PROVIDERS = [
   'groq',
   'deepinfra',
   'vllm',
+  'anthropic',
+  'bedrock',
 ] as const;
 export type Provider = (typeof PROVIDERS)[number];
 

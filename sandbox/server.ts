@@ -57,6 +57,8 @@ export interface Sandbox {
 }
 
 const BODY_LIMIT_BYTES = 100 * 1024 * 1024;
+/** ARNs in paths are longer than Fastify's 100. */
+const PARAMETER_MAX_CHARACTERS = 2_048;
 
 /** Starts every emulator on one port. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -78,7 +80,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const comfy = Array.from({ length: options.comfyInstances ?? 2 }, () => new ComfyInstance(context));
   const acestep = new AceStepServer(context);
 
-  const app = fastify({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
+  const app = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAMETER_MAX_CHARACTERS },
+  });
   await app.register(multipart, { limits: { fileSize: BODY_LIMIT_BYTES } });
   sleepRoutes(app, new Sleepers(context));
   await app.register(vertexRoutes(context, google), { prefix: '/vertex' });

@@ -1,3 +1,5 @@
+import { openAnthropic } from './anthropic/wire.js';
+import { openBedrock } from './bedrock/wire.js';
 import { openFal } from './fal/wire.js';
 import { openGpu } from './gpu/wire.js';
 import { openReplicate } from './replicate/wire.js';
@@ -17,6 +19,8 @@ export const WIRES: readonly ((context: SandboxContext) => Promise<SandboxWire>)
   openReplicate,
   openGpu,
   openFal,
+  openAnthropic,
+  openBedrock,
   ...openVendors,
   openVllmRoot,
 ];

@@ -38,7 +38,7 @@ const BROKEN = Buffer.from([0xff, 0xfe, 0xff]);
 const SPOILT_BYTES = Buffer.from(SPOILT);
 
 /** With bytes that are no UTF-8 where the text carries `SPOILT`. */
-function spoilt(bytes: string | Buffer): string | Buffer {
+export function spoilt(bytes: string | Buffer): string | Buffer {
   if (typeof bytes === 'string' && !bytes.includes(SPOILT)) return bytes;
   const copy = Buffer.from(bytes);
   const at = copy.indexOf(SPOILT_BYTES);
