@@ -31,7 +31,7 @@ function readFault(body: unknown): ArmedFault | string {
   if (value !== null && !(Number.isSafeInteger(value) && Number(value) >= 0))
     return `value must be a whole number, got ${JSON.stringify(value)}`;
   if (match !== null && typeof match !== 'string') return `match must be a string, got ${typeof match}`;
-  const needsValue = FAULTS[name].value === 'ms' || FAULTS[name].value === 'bytes';
+  const needsValue = ['ms', 'bytes', 'chunks'].includes(FAULTS[name].value);
   if (needsValue && value === null) return `fault ${name} needs a value (${FAULTS[name].value})`;
   return {
     provider: provider as Provider | '*',

@@ -1,13 +1,15 @@
+import { TEXT_FAULTS } from './text/text-faults.js';
+
 /** Where in a task's life a fault shows. */
-export type FaultPhase = 'submit' | 'accept' | 'run' | 'poll' | 'download';
+export type FaultPhase = 'submit' | 'accept' | 'run' | 'poll' | 'download' | 'text';
 
 /** What a fault of the submit or the poll is answered with. */
 export type FaultAnswer = 'rate_limited' | 'internal' | 'unavailable' | 'blocked' | 'hang' | 'drop' | 'malformed';
 
-interface FaultSpec {
+export interface FaultSpec {
   phase: FaultPhase;
   /** What `=VALUE` in a marker means; `count` is how often the fault shows, per prompt (submit) or per task. */
-  value: 'none' | 'count' | 'ms' | 'bytes';
+  value: 'none' | 'count' | 'ms' | 'bytes' | 'chunks';
   /** How often a marker without a value shows. */
   times?: number;
   answer?: FaultAnswer;
@@ -141,6 +143,7 @@ export const FAULTS = {
   expired: { phase: 'download', value: 'none', says: 'the result link is gone (404)' },
   'zero-bytes': { phase: 'download', value: 'none', says: 'the result is an empty file' },
   'not-media': { phase: 'download', value: 'none', says: 'the result is an HTML page with status 200' },
+  ...TEXT_FAULTS,
 } as const satisfies Record<string, FaultSpec>;
 
 export type FaultName = keyof typeof FAULTS;

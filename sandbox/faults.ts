@@ -12,6 +12,13 @@ export const PROVIDERS = [
   'replicate',
   'gpu',
   'fal',
+  'google',
+  'openrouter',
+  'deepseek',
+  'moonshot',
+  'groq',
+  'deepinfra',
+  'vllm',
 ] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
@@ -65,7 +72,7 @@ function valueProblem(name: FaultName, value: number | null): string | null {
 
 /**
  * What goes wrong when. A fault comes with a prompt (a marker) or is armed by an admin call for the next `times` occasions of
- * its phase; armed ones of the phases `run` bind to the next accepted task.
+ * its phase; armed ones of the phases `run` and `text` bind to the next accepted task.
  */
 export class FaultBoard {
   private armed: ArmedFault[] = [];
@@ -102,13 +109,13 @@ export class FaultBoard {
     return name === null ? null : { name, value: null };
   }
 
-  /** The faults a task takes with it: its markers and what was armed for the next task. */
-  bind(provider: Provider, prompt: string, faults: TaskFaults): TaskFaults {
+  /** The faults a task takes with it: its markers and what was armed for the next task; an answer in text also takes `text`. */
+  bind(provider: Provider, prompt: string, faults: TaskFaults, phase: 'run' | 'text' = 'run'): TaskFaults {
     const bound = { ...faults };
     for (
-      let armed = this.takeArmed(provider, 'run', prompt);
+      let armed = this.takeArmed(provider, phase, prompt);
       armed !== null;
-      armed = this.takeArmed(provider, 'run', prompt, bound)
+      armed = this.takeArmed(provider, phase, prompt, bound)
     ) {
       bound[armed.fault] = armed.value;
     }
