@@ -19,6 +19,8 @@ export const PROVIDERS = [
   'groq',
   'deepinfra',
   'vllm',
+  'whisper',
+  'kokoro',
 ] as const;
 export type Provider = (typeof PROVIDERS)[number];
 

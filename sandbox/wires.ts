@@ -1,3 +1,4 @@
+import { openEmbeddings } from './embeddings/wire.js';
 import { openFal } from './fal/wire.js';
 import { openGpu } from './gpu/wire.js';
 import { openReplicate } from './replicate/wire.js';
@@ -5,6 +6,7 @@ import { openArk } from './ark/wire.js';
 import type { SandboxContext } from './context.js';
 import { openKling } from './kling/wire.js';
 import { openOpenAI } from './openai/wire.js';
+import { openSpeech } from './speech/wire.js';
 import type { SandboxWire } from './wire.js';
 
 /** Every emulator beside Google's, ComfyUI's and ACE-Step's: a new one is a line here and a name in `faults.ts`. */
@@ -15,4 +17,6 @@ export const WIRES: readonly ((context: SandboxContext) => Promise<SandboxWire>)
   openReplicate,
   openGpu,
   openFal,
+  openEmbeddings,
+  openSpeech,
 ];

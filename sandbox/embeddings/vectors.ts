@@ -32,7 +32,11 @@ function hashOf(text: string, seed: number): number {
 function featuresOf(text: string): Map<string, number> {
   const features = new Map<string, number>();
   const add = (name: string, weight: number) => features.set(name, (features.get(name) ?? 0) + weight);
-  const words = text.normalize('NFKC').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const words =
+    text
+      .normalize('NFKC')
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? [];
   words.forEach((word, index) => {
     const isShort = word.length <= SHORT_WORD_LETTERS && /^[a-z]+$/.test(word);
     add(`w ${word}`, isShort ? SHORT_WORD_WEIGHT : WORD_WEIGHT);

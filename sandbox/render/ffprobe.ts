@@ -36,7 +36,8 @@ function ffprobePath(): string {
   return found;
 }
 
-const FACTS = 'stream=codec_name,sample_rate,channels:stream_tags=comment:format=format_name,duration:format_tags=comment';
+const FACTS =
+  'stream=codec_name,sample_rate,channels:stream_tags=comment:format=format_name,duration:format_tags=comment';
 
 /** Reads the first sound stream of a file; null of what holds none. The file's name is not consulted, and nothing it links to is read. */
 export async function probeSound(path: string): Promise<Sound | null> {

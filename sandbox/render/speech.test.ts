@@ -71,7 +71,20 @@ describe('spoken files', () => {
 
   it('is counted where the container says no length', async () => {
     const path = join(folder, 'live.webm');
-    await run(findFfmpeg(), ['-f', 'lavfi', '-i', 'sine=d=2', '-c:a', 'libopus', '-f', 'webm', '-live', '1', '-y', path]);
+    await run(findFfmpeg(), [
+      '-f',
+      'lavfi',
+      '-i',
+      'sine=d=2',
+      '-c:a',
+      'libopus',
+      '-f',
+      'webm',
+      '-live',
+      '1',
+      '-y',
+      path,
+    ]);
     expect((await probeSound(path))?.seconds).toBeCloseTo(2, 1);
   });
 });

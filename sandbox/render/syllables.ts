@@ -46,7 +46,7 @@ export function pitchOf(voice: string): number {
 function syllablesOf(word: string): string[] {
   const groups = word.match(/[aeiouy]+/gi);
   if (groups !== null) return groups;
-  return /^[a-z0-9]+$/i.test(word) ? [word] : [...word];
+  return /^[a-z0-9]+$/i.test(word) ? [word] : Array.from(word);
 }
 
 /** The tones that a text is hummed in, and how long it takes. `speed` 2 takes half as long. */

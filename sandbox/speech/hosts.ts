@@ -7,6 +7,7 @@
  */
 import type { Provider } from '../faults.js';
 import { SPEECH_FORMATS, type SpeechFormat } from '../render/recipes.js';
+import { OPENAI as OPENAI_TEXT, VENDORS } from '../text/vendors.js';
 import type { ErrorManner } from './errors.js';
 import { KOKORO_VOICES, OPENAI_VOICES, TTS_1_VOICES } from './voices.js';
 
@@ -65,6 +66,12 @@ export interface AudioHost {
   transcription: TranscriptionOffer | null;
 }
 
+function prefixOf(provider: Provider): string {
+  const vendor = VENDORS.find((one) => one.provider === provider);
+  if (vendor === undefined) throw new Error(`${provider} is not mounted`);
+  return vendor.prefix;
+}
+
 const MEBIBYTE = 1024 * 1024;
 const ALL_FORMATS: readonly TranscriptFormat[] = ['json', 'text', 'srt', 'verbose_json', 'vtt'];
 const EXTENSIONS = ['flac', 'm4a', 'mp3', 'mp4', 'mpeg', 'mpga', 'oga', 'ogg', 'wav', 'webm'] as const;
@@ -97,7 +104,7 @@ const SHARED_FIELDS = ['model', 'language', 'prompt', 'response_format', 'temper
 
 const OPENAI: AudioHost = {
   provider: 'openai',
-  prefix: '/openai/v1',
+  prefix: OPENAI_TEXT.prefix,
   isKeyed: true,
   manner: 'openai',
   speech: {
@@ -132,7 +139,7 @@ const OPENAI: AudioHost = {
 
 const GROQ: AudioHost = {
   provider: 'groq',
-  prefix: '/groq/openai/v1',
+  prefix: prefixOf('groq'),
   isKeyed: true,
   manner: 'openai',
   speech: null,
@@ -152,7 +159,7 @@ const GROQ: AudioHost = {
 
 const DEEPINFRA: AudioHost = {
   provider: 'deepinfra',
-  prefix: '/deepinfra/v1/openai',
+  prefix: prefixOf('deepinfra'),
   isKeyed: true,
   manner: 'openai',
   speech: {

@@ -1,5 +1,12 @@
 import { type Body, wordFor } from '../openai/body.js';
-import { invalidType, invalidValue, missingParameter, notOneOf, OpenAIError, unknownParameter } from '../openai/errors.js';
+import {
+  invalidType,
+  invalidValue,
+  missingParameter,
+  notOneOf,
+  OpenAIError,
+  unknownParameter,
+} from '../openai/errors.js';
 import type { Utterance } from '../render/recipes.js';
 import type { AudioHost, SpeechModel, SpeechOffer } from './hosts.js';
 
@@ -22,12 +29,12 @@ export function readSpeech(host: AudioHost & { speech: SpeechOffer }, body: Body
   if (model === undefined) throw noModel(host, name);
   const input = body.text('input');
   if (input === undefined) throw missingParameter('input');
-  if (input.trim() === '')
-    throw invalidValue('input', "Invalid 'input': empty string. Expected at least 1 character.");
-  if (speech.maxCharacters !== null && [...input].length > speech.maxCharacters)
+  if (input.trim() === '') throw invalidValue('input', "Invalid 'input': empty string. Expected at least 1 character.");
+  const { length } = Array.from(input);
+  if (speech.maxCharacters !== null && length > speech.maxCharacters)
     throw new OpenAIError(
       400,
-      `Invalid 'input': string too long. Expected a string with maximum length ${speech.maxCharacters}, but instead got a string with length ${[...input].length}.`,
+      `Invalid 'input': string too long. Expected a string with maximum length ${speech.maxCharacters}, but instead got a string with length ${length}.`,
       { code: 'string_above_max_length', param: 'input' },
     );
   const asEvents =

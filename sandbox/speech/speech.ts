@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { SandboxContext } from '../context.js';
 import { tokensOf } from '../embeddings/tokens.js';
-import type { TaskFaults } from '../faults.js';
+import { readPrompt, type TaskFaults } from '../faults.js';
 import { readBody } from '../openai/body.js';
 import { invalidValue, serverError, showFault } from '../openai/errors.js';
 import type { SpeechFormat } from '../render/recipes.js';
 import { hum } from '../render/syllables.js';
+import { sendTruncated } from '../transport.js';
 import { beginText, type TextCall } from '../text/exchange.js';
 import { answerStream, type Frame } from '../text/play.js';
 import { cutBytes } from './cut-bytes.js';
@@ -65,7 +66,7 @@ async function speak(
     showFault,
     badPrompt: (message) => invalidValue('input', message),
     serverError,
-    read: async (_faults, text) => readSpeech(host, body, text),
+    read: async () => readSpeech(host, body, readPrompt(sent).text),
     id: `speech_${randomUUID()}`,
   });
   if (begun === null) return reply;
@@ -88,14 +89,15 @@ async function deliver(
   const type = asEvents ? 'text/event-stream; charset=utf-8' : TYPES[wanted.format];
   const failure = errorBodyOf(serverError(), host.manner);
   const frames = asEvents ? eventsOf(wanted, file, 'no-usage' in faults) : framesOf(file);
-  switch (context.faults.during(provider, 'download', prompt, prompt, faults)) {
-    case 'zero-bytes':
-      void reply.code(200).type(type).send('');
-      return;
-    case 'not-media':
-      void reply.code(200).type('text/html').send(HTML);
-      return;
-    default:
+  const spoilt = context.faults.during(provider, 'download', prompt, prompt, faults);
+  if (spoilt === 'zero-bytes' || spoilt === 'not-media') {
+    const [wrongType, content] = spoilt === 'zero-bytes' ? [type, ''] : ['text/html', HTML];
+    void reply.code(200).type(wrongType).send(content);
+    return;
+  }
+  if (spoilt === 'truncate' || spoilt === 'truncate-always') {
+    sendTruncated(reply, type, Buffer.concat(frames.map(({ bytes }) => Buffer.from(bytes))));
+    return;
   }
   if (cutBytes(reply, type, frames, faults)) return;
   await answerStream(

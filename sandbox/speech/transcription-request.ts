@@ -123,10 +123,7 @@ function fileOf({ files }: Form, { extensions, maxBytes }: TranscriptionOffer): 
   const file = files.find(({ field }) => field === 'file');
   if (file === undefined) throw missingParameter('file');
   if (file.bytes.length > maxBytes)
-    throw new OpenAIError(
-      413,
-      `Maximum content size limit (${maxBytes}) exceeded (${file.bytes.length} bytes read)`,
-    );
+    throw new OpenAIError(413, `Maximum content size limit (${maxBytes}) exceeded (${file.bytes.length} bytes read)`);
   if (extensions !== null && !extensions.includes(extname(file.filename).slice(1).toLowerCase()))
     throw new OpenAIError(
       400,
@@ -180,17 +177,22 @@ function includesLogprobs({ fields }: Form, how: TranscriptionModel, format: Tra
 
 function booleanOf(given: string | undefined, name: string): boolean {
   if (given === undefined) return false;
-  if (!/^(true|false)$/i.test(given)) throw invalidValue(name, `Invalid '${name}': expected a boolean, got '${given}'.`);
+  if (!/^(true|false)$/i.test(given))
+    throw invalidValue(name, `Invalid '${name}': expected a boolean, got '${given}'.`);
   return given.toLowerCase() === 'true';
 }
 
 function languageOf(given: string | undefined): string | null {
   if (given === undefined || given === '') return null;
   if (!/^[a-z]{2,3}$/i.test(given))
-    throw new OpenAIError(400, `Invalid language '${given}'. Language parameter must be specified in ISO-639-1 format.`, {
-      code: 'invalid_language_format',
-      param: 'language',
-    });
+    throw new OpenAIError(
+      400,
+      `Invalid language '${given}'. Language parameter must be specified in ISO-639-1 format.`,
+      {
+        code: 'invalid_language_format',
+        param: 'language',
+      },
+    );
   return given.toLowerCase();
 }
 
