@@ -16,8 +16,8 @@ describe('transcripts', () => {
 
   it('fills the recording from its beginning to its end, without gaps', () => {
     const words = layOut(TEXT, 10).flatMap((segment) => segment.words);
-    expect(words[0]).toEqual({ word: 'Good', start: 0, end: expect.any(Number) as number });
-    expect(words.at(-1)).toMatchObject({ word: 'it', end: 10 });
+    expect(words[0]).toEqual({ token: 'Good', word: 'Good', start: 0, end: expect.any(Number) as number });
+    expect(words.at(-1)).toMatchObject({ token: 'it!', word: 'it', end: 10 });
     words.slice(1).forEach(({ start }, index) => expect(start).toBe(words[index]?.end));
   });
 

@@ -1,7 +1,9 @@
 /** A transcript as whisper writes it: words and segments with times, which the text is spread over. */
 
 export interface Word {
-  /** Without the punctuation around it. */
+  /** With the punctuation around it, as it stands in the text. */
+  token: string;
+  /** Without. */
   word: string;
   start: number;
   end: number;
@@ -48,7 +50,7 @@ export function layOut(text: string, seconds: number): Segment[] {
     const words = tokens.map((token) => {
       const begun = timeNow();
       spoken += token.length;
-      return { word: bare(token), start: begun, end: timeNow() };
+      return { token, word: bare(token), start: begun, end: timeNow() };
     });
     return { id, start, end: timeNow(), text: tokens.join(' '), words };
   });

@@ -61,11 +61,13 @@ function written(segment: Segment, { temperature, words }: TranscriptionRequest,
 }
 
 const rawWords = ({ words }: Segment): object[] =>
-  words.map(({ word, start, end }) => ({ start, end, word: ` ${word}`, probability: 0.98 }));
+  words.map(({ token, start, end }) => ({ start, end, word: ` ${token}`, probability: 0.98 }));
+
+const bareWords = ({ words }: Segment): object[] => words.map(({ word, start, end }) => ({ word, start, end }));
 
 function verbose(wanted: TranscriptionRequest, offer: TranscriptionOffer, segments: Segment[], heard: Heard): object {
   const raw = offer.wordsAreRaw;
-  const words = segments.flatMap((segment) => (raw ? rawWords(segment) : segment.words));
+  const words = segments.flatMap((segment) => (raw ? rawWords(segment) : bareWords(segment)));
   return {
     task: wanted.task,
     language: languageName(wanted, offer),
