@@ -152,6 +152,11 @@ describe('faults of embeddings', () => {
     expect((await small(input)).status).toBe(200);
   });
 
+  it('is too long whenever that is asked for', async () => {
+    const { status, body } = await small('x [[sandbox:context-length]]');
+    expect([status, body.error.message]).toEqual([400, expect.stringContaining('maximum context length is 8192')]);
+  });
+
   it('a marker is no part of what is embedded', async () => {
     const { body } = await small('a fox [[sandbox:429=0]]');
     expect(vectorOf(body)).toEqual(vectorOf((await small('a fox')).body));

@@ -16,6 +16,14 @@ export interface EmbeddingRequest {
   asBase64: boolean;
 }
 
+/** Refused as too long for the model. */
+export function tooLong(maxTokens: number, tokens: number): OpenAIError {
+  return new OpenAIError(
+    400,
+    `This model's maximum context length is ${maxTokens} tokens, however you requested ${tokens} tokens (${tokens} in your prompt; 0 for the completion). Please reduce your prompt; or completion length.`,
+  );
+}
+
 /** Checks a request as the host does. `strip` takes the markers of faults out of a text. */
 export function readEmbeddings(host: EmbeddingHost, body: Body, strip: (text: string) => string): EmbeddingRequest {
   if (host.fields !== null) body.onlyKnown(host.fields);
@@ -74,11 +82,7 @@ function tokenItem(item: unknown, name: string, { takesTokenIds }: EmbeddingHost
 
 function checkLengths(items: EmbeddingItem[], { maxTokens }: EmbeddingModel, host: EmbeddingHost): void {
   const long = items.find(({ tokens }) => tokens > maxTokens);
-  if (long !== undefined)
-    throw new OpenAIError(
-      400,
-      `This model's maximum context length is ${maxTokens} tokens, however you requested ${long.tokens} tokens (${long.tokens} in your prompt; 0 for the completion). Please reduce your prompt; or completion length.`,
-    );
+  if (long !== undefined) throw tooLong(maxTokens, long.tokens);
   const total = items.reduce((sum, { tokens }) => sum + tokens, 0);
   if (host.maxRequestTokens !== null && total > host.maxRequestTokens)
     throw new OpenAIError(400, `Requested ${total} tokens, max ${host.maxRequestTokens} tokens per request`, {

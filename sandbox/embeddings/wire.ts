@@ -8,7 +8,7 @@ import { beginText, type TextCall } from '../text/exchange.js';
 import { answerWhole } from '../text/play.js';
 import type { SandboxWire } from '../wire.js';
 import { EMBEDDING_HOSTS, type EmbeddingHost } from './hosts.js';
-import { type EmbeddingRequest, readEmbeddings } from './request.js';
+import { type EmbeddingRequest, readEmbeddings, tooLong } from './request.js';
 import { embed, toBase64 } from './vectors.js';
 
 /** `POST /embeddings` in OpenAI's format, at every provider that serves it. Markers of faults stand in any `input` text. */
@@ -54,7 +54,11 @@ async function serve(
     showFault,
     badPrompt: (message) => invalidValue('input', message),
     serverError,
-    read: async () => readEmbeddings(host, body, (text) => readPrompt(text).text),
+    read: async (faults) => {
+      const wanted = readEmbeddings(host, body, (text) => readPrompt(text).text);
+      if ('context-length' in faults) throw tooLong(wanted.how.maxTokens, wanted.how.maxTokens + 1);
+      return wanted;
+    },
     id: `embd-${randomUUID()}`,
   });
   if (begun === null) return reply;
