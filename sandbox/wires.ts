@@ -7,6 +7,8 @@ import type { SandboxContext } from './context.js';
 import { openKling } from './kling/wire.js';
 import { openOpenAI } from './openai/wire.js';
 import { openSpeech } from './speech/wire.js';
+import { openVendors } from './text/chat/wire.js';
+import { openVllmRoot } from './text/vllm-health.js';
 import type { SandboxWire } from './wire.js';
 
 /** Every emulator beside Google's, ComfyUI's and ACE-Step's: a new one is a line here and a name in `faults.ts`. */
@@ -19,4 +21,6 @@ export const WIRES: readonly ((context: SandboxContext) => Promise<SandboxWire>)
   openFal,
   openEmbeddings,
   openSpeech,
+  ...openVendors,
+  openVllmRoot,
 ];

@@ -1,5 +1,7 @@
 import type { SandboxContext } from '../context.js';
 import { Generations } from '../generations.js';
+import { chatRoutes } from '../text/chat/routes.js';
+import { OPENAI } from '../text/vendors.js';
 import type { SandboxWire } from '../wire.js';
 import { answerOpenAIError, checkKey, OpenAIError } from './errors.js';
 import { IMAGE_MODELS } from './image-request.js';
@@ -9,7 +11,7 @@ import { videoRoutes } from './videos.js';
 
 const LIFETIME_MS = 86_400_000;
 
-/** OpenAI's Videos and Images APIs below `/openai/v1`. Models that OpenAI has retired go on here. */
+/** OpenAI's Videos, Images and text APIs below `/openai/v1`. Models that OpenAI has retired go on here. */
 export async function openOpenAI(context: SandboxContext): Promise<SandboxWire> {
   const videos = await Generations.open<VideoRequest>(context, 'openai', LIFETIME_MS);
   const closing = new AbortController();
@@ -23,9 +25,14 @@ export async function openOpenAI(context: SandboxContext): Promise<SandboxWire> 
       app.addHook('onRequest', async (request) => checkKey(request, context.key));
       await app.register(videoRoutes(context, videos));
       await app.register(imageRoutes(context, closing.signal));
+      await app.register(chatRoutes(context, OPENAI, closing.signal));
     },
     emulates: {
-      openai: { base: '/openai/v1', auth: 'Authorization: Bearer', models: [...VIDEO_MODELS, ...IMAGE_MODELS] },
+      openai: {
+        base: '/openai/v1',
+        auth: 'Authorization: Bearer',
+        models: [...VIDEO_MODELS, ...IMAGE_MODELS, ...Object.keys(OPENAI.models)],
+      },
     },
     close: () => closing.abort(),
   };
