@@ -143,6 +143,11 @@ export const FAULTS = {
   expired: { phase: 'download', value: 'none', says: 'the result link is gone (404)' },
   'zero-bytes': { phase: 'download', value: 'none', says: 'the result is an empty file' },
   'not-media': { phase: 'download', value: 'none', says: 'the result is an HTML page with status 200' },
+  'cut-bytes': {
+    phase: 'text',
+    value: 'bytes',
+    says: 'speech and transcripts: the connection is cut after so many bytes of the body',
+  },
   ...TEXT_FAULTS,
 } as const satisfies Record<string, FaultSpec>;
 

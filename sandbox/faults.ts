@@ -21,6 +21,8 @@ export const PROVIDERS = [
   'vllm',
   'anthropic',
   'bedrock',
+  'whisper',
+  'kokoro',
 ] as const;
 export type Provider = (typeof PROVIDERS)[number];
 

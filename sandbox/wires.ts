@@ -1,5 +1,6 @@
 import { openAnthropic } from './anthropic/wire.js';
 import { openBedrock } from './bedrock/wire.js';
+import { openEmbeddings } from './embeddings/wire.js';
 import { openFal } from './fal/wire.js';
 import { openGpu } from './gpu/wire.js';
 import { openReplicate } from './replicate/wire.js';
@@ -7,6 +8,7 @@ import { openArk } from './ark/wire.js';
 import type { SandboxContext } from './context.js';
 import { openKling } from './kling/wire.js';
 import { openOpenAI } from './openai/wire.js';
+import { openSpeech } from './speech/wire.js';
 import { openVendors } from './text/chat/wire.js';
 import { openVllmRoot } from './text/vllm-health.js';
 import type { SandboxWire } from './wire.js';
@@ -21,6 +23,8 @@ export const WIRES: readonly ((context: SandboxContext) => Promise<SandboxWire>)
   openFal,
   openAnthropic,
   openBedrock,
+  openEmbeddings,
+  openSpeech,
   ...openVendors,
   openVllmRoot,
 ];

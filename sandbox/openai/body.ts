@@ -65,6 +65,17 @@ export class Body {
     return number;
   }
 
+  /** A number of `min` to `max`, whole or not. */
+  number(name: string, min: number, max: number): number | undefined {
+    const value = this.given(name);
+    if (value === undefined) return undefined;
+    const number = this.isForm && typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    if (typeof number !== 'number' || !Number.isFinite(number)) throw invalidType(name, 'a decimal', wordFor(value));
+    if (number < min || number > max)
+      throw invalidValue(name, `Invalid '${name}': expected a value from ${min} to ${max}, but got ${number} instead.`);
+    return number;
+  }
+
   boolean(name: string): boolean {
     const value = this.given(name);
     if (value === undefined) return false;
@@ -74,7 +85,7 @@ export class Body {
   }
 }
 
-function wordFor(value: unknown): string {
+export function wordFor(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'number') return Number.isInteger(value) ? 'an integer' : 'a decimal number';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;

@@ -69,7 +69,8 @@ export function answerOpenAIError(
     .send(known.body());
 }
 
-function toOpenAIError(error: FastifyError): OpenAIError {
+/** What Fastify itself refuses (bodies that can't be read), in OpenAI's words. */
+export function toOpenAIError(error: FastifyError): OpenAIError {
   const { statusCode = 500 } = error;
   if (statusCode >= 500) return serverError();
   const message = `We could not parse the body of your request. (${error.message})`;

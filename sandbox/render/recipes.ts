@@ -31,6 +31,18 @@ export interface Piece {
   format: AudioFormat;
 }
 
+export const SPEECH_FORMATS = ['mp3', 'opus', 'aac', 'flac', 'wav', 'pcm'] as const;
+export type SpeechFormat = (typeof SPEECH_FORMATS)[number];
+
+/** What is spoken, how, and in which file format. */
+export interface Utterance {
+  text: string;
+  voice: string;
+  /** 1 is normal, 2 takes half as long. */
+  speed: number;
+  format: SpeechFormat;
+}
+
 export function pictureSize(picture: Picture): { width: number; height: number } {
   return picture.kind === 'inverted' ? pictureSize(picture.of) : { width: picture.width, height: picture.height };
 }

@@ -6,7 +6,8 @@ import sharp from 'sharp';
 import { Ffmpeg } from './ffmpeg.js';
 import { renderPiece } from './music.js';
 import { renderPicture } from './picture.js';
-import type { Clip, Picture, PictureFormat, Piece } from './recipes.js';
+import type { Clip, Picture, PictureFormat, Piece, Utterance } from './recipes.js';
+import { renderUtterance } from './speech.js';
 import { renderClip } from './video.js';
 
 /** Google's operations live for two days, and nothing else remembers an upload longer. */
@@ -55,6 +56,12 @@ export class Studio {
 
   piece(piece: Piece): Promise<string> {
     return this.cached(piece.format, piece, (scratch, output) => renderPiece(this.ffmpeg, piece, scratch, output));
+  }
+
+  utterance(utterance: Utterance): Promise<string> {
+    return this.cached(utterance.format, utterance, (scratch, output) =>
+      renderUtterance(this.ffmpeg, utterance, scratch, output),
+    );
   }
 
   /** Keeps uploaded bytes on disk under their hash and answers the path. */
