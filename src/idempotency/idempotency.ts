@@ -128,10 +128,7 @@ export class Idempotency {
     return watching;
   }
 
-  private async end(
-    { scope, token, fingerprint, renewal }: Owned,
-    answer: StoredAnswer | null,
-  ): Promise<void> {
+  private async end({ scope, token, fingerprint, renewal }: Owned, answer: StoredAnswer | null): Promise<void> {
     try {
       if (answer) {
         const read = await fingerprint.finish();

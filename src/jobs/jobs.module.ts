@@ -119,7 +119,7 @@ const events = [JobHub, JobWaiter, JobEventStream, JobViews, EventTokens];
   imports: [AssetsModule, BillingModule, ProvidersModule, UpstreamsModule],
   controllers: [JobsController, JobEventsController, CallbacksController],
   providers: [Callbacks, ...rows, ...admission, ...engine, ...steps, ...api, ...events],
-  exports: [...rows, ...admission, ...engine, ...steps, ...api, ...events],
+  exports: [UpstreamsModule, ...rows, ...admission, ...engine, ...steps, ...api, ...events],
 })
 export class JobsModule {
   constructor(

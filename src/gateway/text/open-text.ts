@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../../common/json.js';
 import type { Answer, StreamEvent } from '../dialects/conversation.js';
 import type { Dialect, DialectId, SseFrame } from '../dialects/dialect.js';
-import { dialects } from '../dialects/index.js';
+import { DIALECTS } from '../dialects/index.js';
 import { framesOf } from './sse.js';
 
 export interface ReadFrame {
@@ -81,7 +81,7 @@ function parsed(text: string): unknown {
 export async function openWhole(response: SyncResponse, spoken: DialectId): Promise<WholeText> {
   const body = await wholeJson(response);
   try {
-    return { spoken, body, answer: dialects[spoken].readAnswer(body) };
+    return { spoken, body, answer: DIALECTS[spoken].readAnswer(body) };
   } catch (error) {
     throw new ProviderError('internal', 'rejected', 'the answer has another shape', { cause: error });
   }
@@ -107,7 +107,7 @@ export async function openStream(response: SyncResponse, spoken: DialectId): Pro
     const text = await textOf(response.body);
     throw errorIn(parsed(text)) ?? new ProviderError('internal', 'rejected', 'the answer was not streamed');
   }
-  const read = readWith(dialects[spoken]);
+  const read = readWith(DIALECTS[spoken]);
   const rest = readAll(framesOf(response.body), read);
   const begun: ReadFrame[] = [];
   for (;;) {

@@ -2,7 +2,7 @@ import type { SyncRoute } from '../../catalog/sync-schema.js';
 import { syncAdapters } from '../../providers/sync/registry.js';
 import type { Conversation } from '../dialects/conversation.js';
 import type { DialectId } from '../dialects/dialect.js';
-import { dialects } from '../dialects/index.js';
+import { DIALECTS } from '../dialects/index.js';
 
 /** What is spoken with a route that does not speak the client's API, best first. */
 const INSTEAD: Readonly<Record<DialectId, readonly DialectId[]>> = {
@@ -22,7 +22,7 @@ export function lackingFor(conversation: Conversation, asked: DialectId): (route
   return (route) => {
     const spoken = spokenWith(route, asked);
     if (spoken === null) return ['the route serves no text'];
-    const dialect = dialects[spoken];
+    const dialect = DIALECTS[spoken];
     return spoken === asked
       ? dialect.relay.unsupported(conversation, route.traits)
       : dialect.unsupported(conversation, route.traits, asked);

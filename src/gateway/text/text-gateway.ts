@@ -12,7 +12,7 @@ import type { Opened, SyncWork } from '../router/work.js';
 import { type GatewayRequest, GatewayRequests } from '../router/requests.js';
 import type { Conversation } from '../dialects/conversation.js';
 import type { DialectId, Echo } from '../dialects/dialect.js';
-import { dialects } from '../dialects/index.js';
+import { DIALECTS } from '../dialects/index.js';
 import { keepsItems } from '../dialects/responses/index.js';
 import { ItemStore } from './items.js';
 import { openStream, openWhole, type OpenStream, type WholeText } from './open-text.js';
@@ -50,7 +50,7 @@ export class TextGateway {
     const { dialect, reply, key } = text;
     const found = this.requests.start(text, ENDPOINTS[dialect], 'text');
     const body = dialect === 'responses' ? await this.items.resolved(key.id, found.body) : found.body;
-    const conversation = dialects[dialect].parse(body);
+    const conversation = DIALECTS[dialect].parse(body);
     await assertFits(conversation, found);
     const work = workOf(text, found, body, conversation);
     const echo: Echo = {
@@ -81,8 +81,8 @@ export class TextGateway {
     tally.note({ type: 'finish', reason: answer.finish, stopSequence: answer.stopSequence });
     if (answer.usage) tally.note({ type: 'usage', usage: answer.usage });
     return spoken === dialect
-      ? dialects[dialect].relay.answer(body, echo)
-      : dialects[dialect].writeAnswer(answer, echo);
+      ? DIALECTS[dialect].relay.answer(body, echo)
+      : DIALECTS[dialect].writeAnswer(answer, echo);
   }
 
   private async streamed(work: SyncWork, echo: Echo, { dialect, reply, key }: TextRequest): Promise<void> {
@@ -91,7 +91,7 @@ export class TextGateway {
       finish: async (opened, bill) => {
         const relay = new StreamRelay({
           stream: opened.answer,
-          client: dialects[dialect],
+          client: DIALECTS[dialect],
           echo,
           requestId: work.requestId,
           tally: new Tally(echo.conversation),
@@ -165,8 +165,8 @@ function workOf(
         stream: conversation.stream,
         body:
           spoken === dialect
-            ? dialects[spoken].relay.request(rest, conversation, route.traits)
-            : dialects[spoken].write(conversation, route.traits),
+            ? DIALECTS[spoken].relay.request(rest, conversation, route.traits)
+            : DIALECTS[spoken].write(conversation, route.traits),
         ...(spoken === 'messages' && anthropic ? { anthropic } : {}),
       };
     },

@@ -4,7 +4,7 @@ import { NO_BOUND } from '../../billing/usage-price.js';
 import { KilnError } from '../../common/errors.js';
 import { ProviderError } from '../../providers/contract.js';
 import { syncAdapters } from '../../providers/sync/registry.js';
-import { dialects } from '../dialects/index.js';
+import { DIALECTS } from '../dialects/index.js';
 import { Failover } from '../router/failover.js';
 import { SyncPlans } from '../router/plans.js';
 import { GatewayRequests } from '../router/requests.js';
@@ -30,7 +30,7 @@ export class TokenCounts {
     const found = this.requests.start(text, 'messages', 'text');
     const { model: _alias, ...body } = found.body;
     // Counting needs no limit of the answer, which the request itself would.
-    const conversation = dialects.messages.parse({ max_tokens: 1, ...found.body });
+    const conversation = DIALECTS.messages.parse({ max_tokens: 1, ...found.body });
     const work: SyncWork = {
       ...found,
       model: { ...found.model, deadlineMs: DEADLINE_MS },
