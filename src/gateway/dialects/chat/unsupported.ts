@@ -1,5 +1,6 @@
 import type { Conversation } from '../conversation.js';
 import type { DialectId, ModelTraits } from '../dialect.js';
+import { ownOfAsked } from '../own-fields.js';
 import { asksToThink, unsupportedByModel } from '../traits.js';
 import { API_NAMES, say, sayPart } from '../words.js';
 import { stopOf } from './write.js';
@@ -31,16 +32,6 @@ export function unsupported(conversation: Conversation, traits: ModelTraits, ask
     problems.push(`${say(word, asked)} is not supported: this model does not think`);
   }
   return problems;
-}
-
-/** Tools and fields that only the client's own API has. */
-export function ownOfAsked({ tools, foreign }: Conversation, asked: DialectId): string[] {
-  const hosted = tools.filter((tool) => tool.kind === 'hosted').map((tool) => tool.type);
-  const why = `which only ${API_NAMES[asked]} has; this model is served by another one`;
-  return [
-    ...hosted.map((type) => `${say('tools', asked)} has one of type '${type}', ${why}`),
-    ...foreign.map((field) => `'${field}' is a field ${why}`),
-  ];
 }
 
 const hasFileId = ({ turns }: Conversation, type: 'image' | 'document'): boolean =>
