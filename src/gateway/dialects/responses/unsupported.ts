@@ -7,9 +7,11 @@ import { API_NAMES, say, sayPart, type Word } from '../words.js';
 /** What of the conversation this API can't ask of such a model. */
 export function unsupported(conversation: Conversation, traits: ModelTraits, asked: DialectId): string[] {
   const { reasoning, turns } = conversation;
-  const problems = [...unsupportedByModel(forModel(conversation), traits, asked), ...unknownHere(conversation, asked)];
-  if (asked !== 'responses') problems.push(...ownOfAsked(conversation, asked));
-  else problems.push(...conversation.foreign.map((field) => `'${field}' can't be asked of this model`));
+  const problems = [
+    ...unsupportedByModel(forModel(conversation), traits, asked),
+    ...unknownHere(conversation, asked),
+    ...ownOfAsked(conversation, asked),
+  ];
   if (asked === 'messages') {
     for (const type of ['image', 'document'] as const)
       if (turns.some((turn) => hasFile(turn, type)))
@@ -24,13 +26,12 @@ export function unsupported(conversation: Conversation, traits: ModelTraits, ask
   return problems;
 }
 
-/** What is judged below whatever the model can; a plain-text document is text here. */
-const forModel = (conversation: Conversation): Conversation => ({
-  ...conversation,
-  ...{ n: undefined, logprobs: undefined, logitBias: undefined, topK: undefined },
-  ...{ presencePenalty: undefined, frequencyPenalty: undefined },
-  turns: conversation.turns.map(withoutTextDocuments),
-});
+/** Without what is judged here whatever the model can; a plain-text document is text here. */
+function forModel(conversation: Conversation): Conversation {
+  const { n: _n, logprobs: _logprobs, logitBias: _bias, topK: _topK, ...others } = conversation;
+  const { presencePenalty: _presence, frequencyPenalty: _frequency, ...rest } = others;
+  return { ...rest, turns: rest.turns.map(withoutTextDocuments) };
+}
 
 const withoutTextDocuments = (turn: Turn): Turn =>
   turn.role === 'user'
