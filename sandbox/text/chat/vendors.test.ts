@@ -80,6 +80,10 @@ describe('reasoning and usage', () => {
     expect(body.choices[0]?.message).toMatchObject({ reasoning_content: expect.stringContaining('Why?') as string });
     const { prompt_tokens: tokens } = body.usage ?? {};
     expect(body.usage).toMatchObject({ prompt_cache_hit_tokens: 0, prompt_cache_miss_tokens: tokens });
+    const developer = { messages: [{ role: 'developer', content: 'x' }] };
+    expect((await wire.ask('/deepseek', 'deepseek-chat', '', developer)).status).toBe(400);
+    const format = { response_format: { type: 'json_schema', json_schema: { name: 'n', schema: {} } } };
+    expect((await wire.ask('/deepseek', 'deepseek-chat', 'Why?', format)).status).toBe(400);
     const streamed = await wire.stream('/deepseek/v1', 'deepseek-chat', 'Why?', { thinking: { type: 'enabled' } });
     expect(streamed.startsWith(': keep-alive\n\n')).toBe(true);
     expect(chunksIn(streamed)[1]?.choices[0]?.delta).toHaveProperty('reasoning_content');
