@@ -71,7 +71,11 @@ describe('openai, chat completions', () => {
   });
 
   test('parses JSON by a schema', async () => {
-    const Person = z.object({ name: z.string(), age: z.int().min(0).max(120), tags: z.array(z.enum(['a', 'b'])).min(2) });
+    const Person = z.object({
+      name: z.string(),
+      age: z.int().min(0).max(120),
+      tags: z.array(z.enum(['a', 'b'])).min(2),
+    });
     const { choices } = await client.chat.completions.parse({
       model: 'gpt-5.4',
       messages: [{ role: 'user', content: 'A person called "Ada", 36 years old' }],
