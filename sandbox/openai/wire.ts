@@ -1,6 +1,7 @@
 import type { SandboxContext } from '../context.js';
 import { Generations } from '../generations.js';
 import { chatRoutes } from '../text/chat/routes.js';
+import { responsesRoutes } from '../text/responses/routes.js';
 import { OPENAI } from '../text/vendors.js';
 import type { SandboxWire } from '../wire.js';
 import { answerOpenAIError, checkKey, OpenAIError } from './errors.js';
@@ -26,6 +27,7 @@ export async function openOpenAI(context: SandboxContext): Promise<SandboxWire> 
       await app.register(videoRoutes(context, videos));
       await app.register(imageRoutes(context, closing.signal));
       await app.register(chatRoutes(context, OPENAI, closing.signal));
+      await app.register(responsesRoutes(context, closing.signal));
     },
     emulates: {
       openai: {
