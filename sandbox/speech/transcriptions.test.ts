@@ -15,6 +15,9 @@ interface Verbose {
   x_groq?: { id: string };
 }
 
+/** For a connection that is about to be cut. */
+const PATIENCE_MS = 15_000;
+
 let audio: Awaited<ReturnType<typeof openAudio>>;
 let recording: Buffer;
 beforeAll(async () => {
@@ -306,7 +309,7 @@ describe('faults of transcription', () => {
   it('hangs, and drops', async () => {
     const init = (name: string) => ({ method: 'POST', headers: AUTH, body: formOf(marked(name)) });
     expect(await unanswered(url(), init('hang-after'))).toBe('hang');
-    expect(await unanswered(url(), init('drop'))).toBe('drop');
+    expect(await unanswered(url(), init('drop'), PATIENCE_MS)).toBe('drop');
   });
 
   it('200 with an error, with nothing, without usage, cut off', async () => {
