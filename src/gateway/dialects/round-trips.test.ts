@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { JsonObject } from '../../common/json.js';
 import { chat } from './chat/index.js';
 import { messages } from './messages/index.js';

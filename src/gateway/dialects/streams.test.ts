@@ -1,5 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import OpenAI from 'openai';
 import { KilnError } from '../../common/errors.js';
 import { chat } from './chat/index.js';

@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { JsonObject } from '../../common/json.js';
 import {
   NO_USAGE,
@@ -102,8 +102,11 @@ export function collect(events: StreamEvent[]): Collected {
     else if (event.type === 'refusal') refusal += event.text;
     else if (event.type === 'tool_call')
       calls.set(event.index, begin({ type: 'tool_call', id: event.id, name: event.name, arguments: '' }));
-    else if (event.type === 'tool_arguments') calls.get(event.index)!.arguments += event.fragment;
-    else if (event.type === 'usage') all.usage = { ...(all.usage ?? NO_USAGE), ...event.usage };
+    else if (event.type === 'tool_arguments') {
+      const call = calls.get(event.index);
+      if (call === undefined) throw new Error(`arguments of call ${event.index}, which did not begin`);
+      call.arguments += event.fragment;
+    } else if (event.type === 'usage') all.usage = { ...(all.usage ?? NO_USAGE), ...event.usage };
     else if (event.type === 'finish') {
       all.finish = event.reason;
       all.stopSequence = event.stopSequence;
@@ -178,7 +181,7 @@ const usage = fc.record({
 /** Any legal stream of an upstream: parts in any order, calls side by side, usage before or after the end of the text. */
 export const streams: fc.Arbitrary<StreamEvent[]> = fc
   .tuple(steps, usage, fc.constantFrom('stop', 'length', 'refusal'), fc.boolean())
-  .map(([taken, counts, reason, early]) => eventsOf(taken, counts, reason as 'stop' | 'length' | 'refusal', early));
+  .map(([taken, counts, reason, early]) => eventsOf(taken, counts, reason, early));
 
 function eventsOf(
   taken: Step[],
@@ -213,9 +216,10 @@ function eventsOf(
       calls += 1;
       last = '';
     } else if (step.do === 'fill' && open.length > 0) {
-      const call = open[step.which % open.length]!;
-      const fragment = call.pieces.shift();
-      if (fragment !== undefined) events.push({ type: 'tool_arguments', index: call.index, fragment });
+      const call = open[step.which % open.length];
+      const fragment = call?.pieces.shift();
+      if (call !== undefined && fragment !== undefined)
+        events.push({ type: 'tool_arguments', index: call.index, fragment });
     }
   }
   for (const { index, pieces } of open)
