@@ -1,6 +1,8 @@
+import * as fc from 'fast-check';
 import type { JsonObject } from '../../../common/json.js';
 import { chat } from '../chat/index.js';
 import { messages } from '../messages/index.js';
+import { collect, framesOf as cutFrames, readAll, streams } from '../test-dialects.js';
 import { responses } from './index.js';
 import { echoOf, framesOf, TRAITS, written } from './test-wire.js';
 
@@ -87,6 +89,19 @@ const CHAT: JsonObject = {
   },
   user: 'u_1',
 };
+
+it('brings any stream of any upstream through', () => {
+  const cuts = fc.array(fc.nat(5000), { maxLength: 20 });
+  fc.assert(
+    fc.property(streams, cuts, (all, at) => {
+      // A refusal is a part of the message here: text around one is two parts, though nothing said so.
+      const events = all.filter(({ type }) => type !== 'refusal');
+      const back = readAll(responses.reader(), cutFrames(written(events), at));
+      expect(collect(back)).toEqual(collect(events));
+    }),
+    { numRuns: 300 },
+  );
+});
 
 describe('a chat request', () => {
   it('is the same after an upstream of this API was asked', () => {
