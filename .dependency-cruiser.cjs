@@ -21,7 +21,7 @@ const BELOW_JOBS = [
 const LAYERS = {
   ops: ['account', 'facades', 'gateway', 'jobs', ...BELOW_JOBS, 'http', ...OPEN],
   account: ['jobs', 'gateway', 'billing', 'keys', 'http', ...OPEN],
-  facades: ['jobs', 'assets', 'keys', 'catalog', 'http', ...OPEN],
+  facades: ['jobs', 'assets', 'idempotency', 'keys', 'catalog', 'http', ...OPEN],
   gateway: ['routing', 'billing', 'keys', 'catalog', 'http', ...OPEN],
   webhooks: ['keys', 'egress', 'queue', 'http', ...OPEN],
   routing: ['catalog', 'providers', ...OPEN],
