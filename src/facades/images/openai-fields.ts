@@ -17,14 +17,12 @@ const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
 export function isNeutral(model: Model, field: string, value: unknown): boolean {
   if (!(NEUTRAL[field] ?? []).includes(value)) return false;
   const spec = model.fields[field];
-  if (!spec) return true;
-  return spec.type === 'choice' && typeof value === 'string' && !spec.values.includes(value)
-    ? true
-    : spec.type === 'size';
+  // What the model itself has a word for is its own to read.
+  if (spec?.type === 'choice') return typeof value !== 'string' || !spec.values.includes(value);
+  return spec === undefined || spec.type === 'size';
 }
 
 interface OpenaiOptions {
-  input: Record<string, unknown>;
   /** With those that the client gave; undefined where there are none. */
   providerOptions: unknown;
   /** Fields that are dealt with here. */
@@ -44,7 +42,7 @@ export function openaiOptions(model: Model, rest: FormFields, given: unknown): O
       'input_fidelity',
     );
   const [first] = asked;
-  if (first === undefined) return { input: {}, providerOptions: given, taken };
+  if (first === undefined) return { providerOptions: given, taken };
   if (!model.routes.some(({ provider }) => provider === 'openai'))
     throw invalidRequest(
       `'${first}' is not supported by ${model.id}: leave it out, or send ${NEUTRAL[first]?.join(' or ')}.`,
@@ -67,7 +65,6 @@ export function openaiOptions(model: Model, rest: FormFields, given: unknown): O
   const byProvider = isObject(given) ? given : {};
   const openai = isObject(byProvider['openai']) ? byProvider['openai'] : {};
   return {
-    input: {},
     providerOptions: {
       ...byProvider,
       openai: { ...openai, ...Object.fromEntries(asked.map((field) => [field, rest[field]])) },

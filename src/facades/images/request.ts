@@ -28,6 +28,7 @@ const NOT_INPUT = new Set([
   'stream',
   'partial_images',
   'user',
+  'safety_identifier',
   'style',
   'image',
   'images',
@@ -49,8 +50,8 @@ export function imagesRequest(call: ImagesCall, form: FacadeForm, model: Model |
   if (model.modality !== 'image')
     throw invalidRequest(`'model' must be an image model; ${model.id} makes ${model.modality}.`, 'model');
 
-  const { input: ofOpenai, providerOptions, taken } = openaiOptions(model, rest, options['provider_options']);
-  const input: Record<string, unknown> = { ...ofOpenai };
+  const { providerOptions, taken } = openaiOptions(model, rest, options['provider_options']);
+  const input: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(rest))
     if (!NOT_INPUT.has(field) && !taken.has(field) && !isNeutral(model, field, value)) input[field] = value;
   const { images, mask, names } = media(call, rest);
