@@ -389,8 +389,14 @@ describe('what takes long', () => {
 
 test('a process that stops answers 503 with the job, and the same key finds it in the next', async () => {
   const own = await newGround();
+  const running: Kiln[] = [];
+  const start = async (secret?: string): Promise<Kiln> => {
+    const one = await startKiln({ ground: own, secret });
+    running.push(one);
+    return one;
+  };
   try {
-    const first = await startKiln({ ground: own });
+    const first = await start();
     const once = onceKey();
     const body = { model: 'flux-dev', prompt: 'a fox [[sandbox:latency=1500]]', size: '256x256' };
     const waiting = open(first, 'POST', GENERATIONS, { body, headers: once });
@@ -401,12 +407,12 @@ test('a process that stops answers 503 with the job, and the same key finds it i
     expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '1']);
     const id = answer.headers['x-kiln-job-id'];
     await first.close();
-    const second = await startKiln({ ground: own, secret: first.secret });
+    const second = await start(first.secret);
     const again = await second.call<Pictures>('POST', GENERATIONS, body, once);
     expect([again.status, again.headers.get('x-kiln-job-id')]).toEqual([200, id]);
     expect((await look(again.body.data[0]?.b64_json)).width).toBe(256);
-    await second.close();
   } finally {
+    for (const one of running) await one.close();
     await dropGround(own);
   }
 });
