@@ -302,7 +302,7 @@ describe('forms', () => {
       400,
     ],
   ])('%s is refused', async (_name, body, headers, status) => {
-    const answer = await raw(kiln, 'POST', EDITS, body, headers as Record<string, string>);
+    const answer = await raw(kiln, 'POST', EDITS, body, headers);
     expect([answer.status, answer.body]).toEqual([
       status,
       { error: expect.objectContaining({ message: expect.any(String) }) },

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { answerPieces, base64, completedEvent, type Picture } from './answer.js';
 
 async function* chunks(parts: readonly Uint8Array[]): AsyncGenerator<Buffer> {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { KilnError } from '../../common/errors.js';
 import { type FormFields, setField } from './form-fields.js';
 
