@@ -16,6 +16,7 @@ const failed = (error: Partial<JobError>, names = {}) =>
 test.each([
   ['content_policy', false, null, 400, 'moderation_blocked', false],
   ['invalid_input', false, 'input.prompt', 400, '400', false],
+  ['invalid_input', false, 'images', 400, '400', false],
   ['damaged', false, 'input.images[0]', 422, '422', false],
   ['timeout', false, 'input.images[0]', 422, '422', false],
   ['provider_error', true, null, 503, '503', undefined],

@@ -36,7 +36,7 @@ export function jobFailure(
     retryable: false,
   };
   const text = `Job ${job.id} failed (${code}): ${message}`;
-  const detail = { param: param === null ? null : facadeWord(param, names), shouldRetry: false };
+  const detail = { param: param === null ? null : wordOf(param, names), shouldRetry: false };
   if (code === 'content_policy')
     return new KilnError(400, 'invalid_request_error', text, { ...detail, code: 'moderation_blocked' });
   if (code === 'invalid_input') return new KilnError(400, 'invalid_request_error', text, detail);
@@ -47,3 +47,7 @@ export function jobFailure(
 }
 
 const RETRY_SECONDS = 5;
+
+/** Providers' refusals name the field alone, Kiln's own the way to it. */
+const wordOf = (param: string, names: Readonly<Record<string, string>>): string | null =>
+  facadeWord(/^input(\.|$)/.test(param) ? param : `input.${param}`, names);
