@@ -22,12 +22,11 @@ const BELOW_JOBS = [
 const LAYERS = {
   ops: ['account', 'facades', 'gateway', 'jobs', ...BELOW_JOBS, 'http', ...OPEN],
   account: ['jobs', 'gateway', 'billing', 'keys', 'http', ...OPEN],
-  facades: ['jobs', 'assets', 'keys', 'catalog', 'http', ...OPEN],
+  facades: ['jobs', 'assets', 'idempotency', 'keys', 'catalog', 'http', ...OPEN],
   gateway: [
     'upstreams',
     'routing',
     'billing',
-    'idempotency',
     'keys',
     'catalog',
     'providers',

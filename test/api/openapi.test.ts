@@ -142,6 +142,17 @@ describe('the document is true', () => {
     await check('POST', `/v1/jobs/${canceled.id}/cancel`, '/v1/jobs/{id}/cancel');
   });
 
+  test('of pictures', async () => {
+    const fox = { model: 'flux-dev', prompt: 'a fox', size: '256x256' };
+    await check('POST', '/v1/images/generations', '/v1/images/generations', fox);
+    await check('POST', '/v1/images/generations', '/v1/images/generations', { ...fox, response_format: 'url' });
+    const form = new FormData();
+    form.append('image', new Blob([new Uint8Array(await tinyPng())], { type: 'image/png' }), 'cat.png');
+    for (const [name, value] of Object.entries({ model: 'nano-banana-2', prompt: 'a red cat' }))
+      form.append(name, value);
+    await check('POST', '/v1/images/edits', '/v1/images/edits', form);
+  });
+
   test('of uploads', async () => {
     const form = new FormData();
     form.append('file', new Blob([new Uint8Array(await tinyPng())], { type: 'image/png' }), 'cat.png');

@@ -5,6 +5,7 @@ import { ERROR_TYPES } from '../../common/error-types.js';
 import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
+import { pictures } from './facades.js';
 
 const time = z.iso.datetime();
 const microUsd = z.int().describe('Integer micro-USD: 1,000,000 is one US dollar.');
@@ -258,6 +259,7 @@ export const SCHEMAS = {
   ReplayPreview: replayPreview,
   ReplayBatch: replayBatch,
   Deleted: deleted,
+  Pictures: pictures,
   Thing: thing,
 } as const satisfies Record<string, z.ZodType>;
 export type SchemaName = keyof typeof SCHEMAS;
