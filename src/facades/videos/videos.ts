@@ -46,6 +46,8 @@ export class Videos {
 
   /** A new video of a clip: of the video `sourceId`, or of what the request names by `video`. */
   async createFromClip(key: AuthKey, use: ClipUse, http: Http, sourceId?: string): Promise<JobRow> {
+    // Whose video it is comes before what is wrong with the request.
+    if (sourceId !== undefined) await this.owned(key, sourceId);
     const sent = await this.forms.read(key, http.request);
     const form = sourceId === undefined ? sent : { ...sent, fields: { ...sent.fields, video: { id: sourceId } } };
     const read = async (): Promise<FacadeJob> => {
