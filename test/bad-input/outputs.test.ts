@@ -283,6 +283,7 @@ describe('in a folder', () => {
       expect(derivativeWarnings(job)).toEqual([
         expect.stringMatching(/^output 0: poster failed \(.*damaged/),
         expect.stringMatching(/^output 0: preview failed \(.*damaged/),
+        expect.stringMatching(/^output 0: spritesheet failed \(.*damaged/),
       ]);
       expect(job.cost.charged_micro_usd).toBe(job.cost.held_micro_usd);
     });

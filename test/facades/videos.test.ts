@@ -398,7 +398,7 @@ describe('a clip made from a clip', () => {
   test('edit a file, by a model that is named', async () => {
     const clip = await readFile(await clipFile('mp4', { width: 1280, height: 720, seconds: 3, fps: 24 }));
     const body = { model: 'seedance-2', prompt: 'make it snow', video: await toFile(clip, 'a.mp4') };
-    const edited = await completed(await client.videos.edit(body as never));
+    const edited = await completed(await client.videos.edit(body));
     expect(edited).toMatchObject({ model: 'seedance-2', remixed_from_video_id: null, prompt: 'make it snow' });
   });
 
