@@ -58,6 +58,7 @@ export const ERROR_CODES = {
   unknown_parameter: { type: 'invalid_request_error', about: 'The body or query has a field that does not exist.' },
   invalid_api_key: { type: 'authentication_error', about: 'As the type says.' },
   moderation_blocked: { type: 'invalid_request_error', about: "The provider's content policy refused the request." },
+  video_not_ready: { type: 'invalid_request_error', about: 'A video has no content before its status is `completed`.' },
   model_not_found: { type: 'not_found', about: 'There is no such model.' },
   context_length_exceeded: { type: 'invalid_request_error', about: 'The prompt is longer than the model can read.' },
   content_filter: { type: 'content_policy', about: 'As the type says.' },

@@ -43,11 +43,11 @@ export class FacadeJobs {
     key: AuthKey,
     { request, reply }: { request: FastifyRequest; reply: FastifyReply },
     form: FacadeForm,
-    read: () => T,
+    read: () => T | Promise<T>,
   ): Promise<{ job: JobRow; asked: T }> {
     let isUsed = false;
     try {
-      const asked = read();
+      const asked = await read();
       const { model, input, options, names } = asked;
       const body = parseRequest(createJobBody, { ...options, model, input });
       const [path = ''] = request.url.split('?');

@@ -7,7 +7,7 @@ const text = z.string();
 const whole = z.int();
 
 /** Fields of POST /v1/jobs, which the facades take under the same names. */
-const jobFields = createJobBody.omit({ model: true, input: true, quote_id: true }).shape;
+export const jobFields = createJobBody.omit({ model: true, input: true, quote_id: true }).shape;
 
 const imagesBody = z.looseObject({
   model: text.describe('An image model of GET /v1/models; fields of its `input_schema` stand beside this one.'),
@@ -56,7 +56,7 @@ export const pictures = z.strictObject({
     .describe('The tokens that are charged, where the model is priced by tokens.'),
 });
 
-const errors: ErrorType[] = [
+export const facadeErrors: ErrorType[] = [
   'not_found',
   'key_model_access_denied',
   'conflict',
@@ -68,14 +68,16 @@ const errors: ErrorType[] = [
   'unusable_media',
   'rate_limit_exceeded',
   'route_unavailable',
-  'still_running',
 ];
-const headers = {
+export const facadeHeaders = {
   'x-stainless-retry-count':
     'From 1 on, and without an Idempotency-Key: attaches to the job that the same body made in the last 10 minutes.',
 };
 
-/** OpenAI's media endpoints; see docs/api. */
+const errors: ErrorType[] = [...facadeErrors, 'still_running'];
+const headers = facadeHeaders;
+
+/** OpenAI's image endpoints; see docs/api. */
 export const FACADES: Readonly<Record<string, Operation>> = {
   'POST /v1/images/generations': {
     id: 'generateImages',

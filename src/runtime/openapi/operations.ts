@@ -4,6 +4,7 @@ import type { ErrorType } from '../../common/error-types.js';
 import { listDeliveriesQuery } from '../../webhooks/webhooks.controller.js';
 import { FACADES } from './facades.js';
 import type { SchemaName } from './schemas.js';
+import { VIDEOS } from './videos.js';
 
 export type Answer = SchemaName | `${SchemaName}[]` | { type: string; about: string } | { about: string };
 
@@ -35,6 +36,7 @@ export interface Operation {
 export const TAGS = {
   Jobs: 'Videos, images and music: post a job, watch it, take what it made.',
   Images: "OpenAI's image endpoints: a job is made and waited for.",
+  Videos: "OpenAI's video endpoints: every video is a job.",
   Uploads: 'Reference media.',
   Models: 'What this key may call, with limits, price and input schema.',
   Webhooks: 'The signing secret, and what became of messages.',
@@ -63,6 +65,7 @@ const jobsErrors: ErrorType[] = [
 /** What the controllers do not say of themselves. A test holds this table and the routes of the app together. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...FACADES,
+  ...VIDEOS,
   'POST /v1/jobs': {
     id: 'createJob',
     tag: 'Jobs',

@@ -6,6 +6,7 @@ import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
 import { pictures } from './facades.js';
+import { video } from './videos.js';
 
 const time = z.iso.datetime();
 const microUsd = z.int().describe('Integer micro-USD: 1,000,000 is one US dollar.');
@@ -44,6 +45,7 @@ export const output: z.ZodType<OutputView> = z.strictObject({
     poster: link.optional(),
     preview: link.optional(),
     thumbnail: link.optional(),
+    spritesheet: link.optional(),
     waveform: link.optional(),
   }),
   expired: z.literal(true).optional(),
@@ -260,6 +262,7 @@ export const SCHEMAS = {
   ReplayBatch: replayBatch,
   Deleted: deleted,
   Pictures: pictures,
+  Video: video,
   Thing: thing,
 } as const satisfies Record<string, z.ZodType>;
 export type SchemaName = keyof typeof SCHEMAS;
