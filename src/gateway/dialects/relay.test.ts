@@ -1,6 +1,5 @@
 import type { JsonObject } from '../../common/json.js';
 import { chat } from './chat/index.js';
-import { errorBody } from './errors.js';
 import { messages } from './messages/index.js';
 import { ABLE, echoOf, without } from './test-dialects.js';
 
@@ -151,27 +150,4 @@ it('refuses by traits whatever the API', () => {
     "'messages' has an 'input_audio' part, which this model can't hear",
     "'tools' are not supported by this model",
   ]);
-});
-
-it.each([
-  [400, 'invalid_request_error'],
-  [401, 'authentication_error'],
-  [402, 'billing_error'],
-  [403, 'permission_error'],
-  [404, 'not_found_error'],
-  [413, 'request_too_large'],
-  [429, 'rate_limit_error'],
-  [500, 'api_error'],
-  [503, 'overloaded_error'],
-  [529, 'overloaded_error'],
-])('says %i in both envelopes', (status, type) => {
-  const facts = { status, type: 'reason', message: 'No.', code: 'word', param: 'model' };
-  expect(errorBody('chat', facts, 'req_1')).toEqual({
-    error: { message: 'No.', type: 'reason', code: 'word', param: 'model' },
-  });
-  expect(errorBody('messages', facts, 'req_1')).toEqual({
-    type: 'error',
-    error: { type, message: 'No.' },
-    request_id: 'req_1',
-  });
 });
