@@ -209,6 +209,10 @@ export const chatRequest = z.looseObject({
   top_logprobs: z.int().min(0).max(20).nullish(),
   response_format: responseFormat.nullish(),
   reasoning_effort: z.string().nullish(),
+  /** Anthropic's field, as LiteLLM's and Moonshot's clients send it over this API. */
+  thinking: z
+    .looseObject({ type: z.enum(['enabled', 'adaptive', 'disabled']), budget_tokens: z.int().min(1).nullish() })
+    .nullish(),
   verbosity: z.string().nullish(),
   user: z.string().nullish(),
   safety_identifier: z.string().nullish(),
