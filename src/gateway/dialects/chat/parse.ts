@@ -17,7 +17,8 @@ export function parse(body: JsonObject): Conversation {
       maxOutputTokens: request.max_completion_tokens ?? request.max_tokens,
       temperature: request.temperature,
       topP: request.top_p,
-      topK: request.top_k,
+      // 0 and -1 switch it off.
+      topK: request.top_k !== null && request.top_k !== undefined && request.top_k > 0 ? request.top_k : null,
       stop: typeof request.stop === 'string' ? [request.stop] : request.stop,
       n: request.n,
       seed: request.seed,

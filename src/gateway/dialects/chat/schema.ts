@@ -201,7 +201,7 @@ export const chatRequest = z.looseObject({
     typeof value === 'string' ? stopText : Array.isArray(value) ? stopTexts : undefined,
   ).nullish(),
   n: z.int().min(1).max(128).nullish(),
-  seed: z.int().nullish(),
+  seed: z.number().nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   logit_bias: jsonObject.nullish(),
