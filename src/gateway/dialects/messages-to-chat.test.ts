@@ -107,6 +107,14 @@ describe('from messages to chat', () => {
     expect(JSON.stringify(toChat(body, { ...ABLE, cacheMarks: false }))).not.toContain('cache_control');
   });
 
+  it('writes a plain-text document as text, even where no other can be read', () => {
+    const source = { type: 'text', media_type: 'text/plain', data: 'Once upon a time' };
+    const body = user({ type: 'document', source, title: 'Tale' }, { type: 'text', text: 'Go on' });
+    const traits = without('documents');
+    expect(chat.unsupported(messages.parse({ max_tokens: 10, ...body }), traits, 'messages')).toEqual([]);
+    expect(toChat(body, traits)['messages']).toEqual([{ role: 'user', content: 'Tale\n\nOnce upon a time\nGo on' }]);
+  });
+
   it.each<[string, JsonObject, ModelTraits]>([
     [
       "'stop_sequences' can hold at most 4 strings with this model",

@@ -13,7 +13,11 @@ export function unsupportedByModel(conversation: Conversation, traits: ModelTrai
     if (condition) problems.push(problem());
   };
 
-  const kinds = new Set(conversation.turns.flatMap((turn) => turn.parts.map((part) => part.type)));
+  const parts = conversation.turns.flatMap((turn) => [...turn.parts]);
+  // A plain-text document can always be written as text.
+  const kinds = new Set(
+    parts.filter((part) => part.type !== 'document' || part.source.kind !== 'text').map((part) => part.type),
+  );
   lacks(kinds.has('image') && !has('vision'), () => `${sayPart('image', asked)}, which this model can't see`);
   lacks(kinds.has('audio') && !has('audio'), () => `${sayPart('audio', asked)}, which this model can't hear`);
   lacks(kinds.has('video') && !has('video'), () => `${sayPart('video', asked)}, which this model can't see`);
