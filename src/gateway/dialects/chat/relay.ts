@@ -65,24 +65,22 @@ function withoutMarks({ cache_control: _mark, ...message }: JsonObject): JsonObj
   };
 }
 
-/** A key of that name: quotes inside of strings are escaped, so no text can look like it. */
+/** Keys of that name: quotes inside of strings are escaped, so no text can look like one. */
 const MODEL = /(?<!\\)"model"\s*:\s*"(?:[^"\\]|\\.)*"/;
-const NO_USAGE = /,\s*"usage"\s*:\s*null/;
+const NO_USAGE = /,\s*"usage"\s*:\s*null|(?<!\\)"usage"\s*:\s*null\s*,/;
 const SOME_USAGE = /(?<!\\)"usage"\s*:\s*\{/;
-const CHOICES = /(?<!\\)"choices"\s*:/;
 
 /**
  * The chunk with the alias for its model and without usage that nobody asked for. As text: a parse of every token's chunk
- * would cost more than all else. Where the order of keys leaves a doubt, the chunk is parsed after all.
+ * would cost more than all else. Where something opens before the model, that model may be another's: the chunk is parsed.
  */
 function frame(given: SseFrame, echo: Echo): string {
-  const { data } = given;
-  if (data.trimStart()[0] !== '{') return sseOf(given);
+  const data = given.data.trimStart();
+  if (data[0] !== '{') return sseOf(given);
   const unasked = !echo.conversation.includeUsage;
-  if (unasked && SOME_USAGE.test(data)) return withoutUsage(given, echo);
+  if (unasked && SOME_USAGE.test(data)) return parsedFrame(given, echo);
   const model = MODEL.exec(data);
-  const choicesAt = CHOICES.exec(data)?.index ?? -1;
-  if (model !== null && choicesAt !== -1 && choicesAt < model.index) return rewritten(given, echo);
+  if (model !== null && data.lastIndexOf('{', model.index) > 0) return parsedFrame(given, echo);
   const named =
     model === null
       ? data
@@ -90,23 +88,22 @@ function frame(given: SseFrame, echo: Echo): string {
   return sseOf({ ...given, data: unasked ? named.replace(NO_USAGE, '') : named });
 }
 
-function rewritten(given: SseFrame, echo: Echo): string {
+function parsedFrame(given: SseFrame, echo: Echo): string {
   const chunk = parseObject(given.data);
-  const data = JSON.stringify('model' in chunk ? { ...chunk, model: echo.model } : chunk);
-  return sseOf({ ...given, data });
+  const named: JsonObject = 'model' in chunk ? { ...chunk, model: echo.model } : chunk;
+  if (echo.conversation.includeUsage) return sseOf({ ...given, data: JSON.stringify(named) });
+  const silent = withoutUsage(named);
+  return silent === null ? '' : sseOf({ ...given, data: JSON.stringify(silent) });
 }
 
-/** The chunk that only brings usage is left out; one that also says something loses it. */
-function withoutUsage(given: SseFrame, echo: Echo): string {
-  const { usage: _usage, ...chunk } = parseObject(given.data);
+/** Null for a chunk that brings nothing but usage. */
+function withoutUsage({ usage, ...chunk }: JsonObject): JsonObject | null {
   const choices = listAt(chunk, 'choices');
-  if (choices.length === 0 && objectAt(chunk, 'error') === undefined) return '';
+  if (isObject(usage) && choices.length === 0 && chunk['error'] === undefined) return null;
   const { usage: _groqUsage, ...groq } = objectAt(chunk, 'x_groq') ?? {};
-  const data: JsonObject = {
+  return {
     ...chunk,
-    ...('model' in chunk && { model: echo.model }),
     ...('x_groq' in chunk && { x_groq: groq }),
     ...('choices' in chunk && { choices: choices.map(({ usage: _choiceUsage, ...choice }) => choice) }),
   };
-  return sseOf({ ...given, data: JSON.stringify(data) });
 }
