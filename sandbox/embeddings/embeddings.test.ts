@@ -141,6 +141,43 @@ describe('embeddings of other hosts', () => {
   });
 });
 
+describe('errors of other hosts', () => {
+  const refused = async (prefix: string, model: string) => {
+    const { status, body } = await call(`${sandbox.url}${prefix}/embeddings`, {
+      headers: AUTH,
+      json: { model, input: '' },
+    });
+    return [status, body];
+  };
+  const text = expect.any(String) as string;
+
+  it.each<[string, string, number, unknown]>([
+    [
+      '/google/v1beta/openai',
+      'gemini-embedding-001',
+      400,
+      [{ error: { code: 400, message: text, status: 'INVALID_ARGUMENT' } }],
+    ],
+    ['/google/v1beta/openai', 'none', 404, [{ error: { code: 404, message: text, status: 'NOT_FOUND' } }]],
+    [
+      '/deepinfra/v1/openai',
+      'BAAI/bge-m3',
+      400,
+      { error: { message: text, type: 'invalid_request_error', param: 'input', code: null } },
+    ],
+    ['/vllm/v1', 'none', 404, { error: { message: text, type: 'NotFoundError', param: 'model', code: 404 } }],
+  ])('%s in its own words of %s', async (prefix, model, status, body) => {
+    expect(await refused(prefix, model)).toEqual([status, body]);
+  });
+
+  it('names its embedding models among its others', async () => {
+    const { body } = await call<{ data: { id: string }[] }>(`${sandbox.url}/openai/v1/models`, { headers: AUTH });
+    expect(body.data.map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['text-embedding-3-small', 'whisper-1', 'gpt-4o-mini-tts', 'gpt-4o']),
+    );
+  });
+});
+
 describe('faults of embeddings', () => {
   it.each([
     ['429', 429],

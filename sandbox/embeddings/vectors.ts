@@ -2,6 +2,7 @@
  * Embeddings without a model: words, pairs of words and the letters inside words are hashed into a vector. Texts that share
  * wording come out near each other, unrelated ones do not, and the same text always gives the same vector.
  */
+import { randomOf } from '../render/music.js';
 
 /** Weights: a whole word says more than a run of three letters, which is there for inflections and typing errors. */
 const WORD_WEIGHT = 1;
@@ -17,6 +18,9 @@ const LETTERS = 3;
  * `dimensions` of a vector are an embedding of their own.
  */
 const LEADING_PARTS = [64, 256, 1024] as const;
+
+/** A murmur of the text itself in every number, of this length beside the features': a model's vectors have no zeros. */
+const MURMUR = 0.1;
 
 /** FNV-1a, mixed at the end: neighbouring strings shall land far apart. */
 function hashOf(text: string, seed: number): number {
@@ -53,10 +57,14 @@ function featuresOf(text: string): Map<string, number> {
   return features;
 }
 
+function lengthOf(vector: Float64Array): number {
+  return Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+}
+
 /** Scaled to length 1, in float32: what `float` says as numbers is then exactly what `base64` says as bytes. */
 function normalised(vector: Float64Array): Float32Array {
-  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-  return Float32Array.from(vector, (value) => (length === 0 ? 0 : value / length));
+  const length = lengthOf(vector);
+  return Float32Array.from(vector, (value) => value / length);
 }
 
 /** The embedding of `text`: `native` numbers of which the first `dimensions` are kept, of length 1. */
@@ -69,6 +77,11 @@ export function embed(text: string, native: number, dimensions: number): Float32
       const index = (hash >>> 1) % Math.min(part, native);
       vector[index] = (vector[index] ?? 0) + (hash % 2 === 0 ? weight : -weight);
     }
+  }
+  const random = randomOf(hashOf(text, 0));
+  const loudness = (MURMUR * Math.max(1, lengthOf(vector))) / Math.sqrt(native);
+  for (let index = 0; index < native; index += 1) {
+    vector[index] = (vector[index] ?? 0) + loudness * (2 * random() - 1);
   }
   return normalised(vector.subarray(0, dimensions));
 }

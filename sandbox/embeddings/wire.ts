@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { SandboxContext } from '../context.js';
 import { readPrompt } from '../faults.js';
 import { readBody } from '../openai/body.js';
-import { answerOpenAIError, checkKey, invalidValue, serverError, showFault } from '../openai/errors.js';
+import { checkKey, invalidValue, serverError, showFault } from '../openai/errors.js';
+import { answerErrorsOf, errorBodyOf } from '../speech/errors.js';
 import { beginText, type TextCall } from '../text/exchange.js';
 import { answerWhole } from '../text/play.js';
 import type { SandboxWire } from '../wire.js';
@@ -25,9 +26,11 @@ export async function openEmbeddings(context: SandboxContext): Promise<SandboxWi
   };
 }
 
+const errorsOf = ({ provider }: EmbeddingHost) => ({ provider, manner: 'vendor' }) as const;
+
 function embeddingRoutes(context: SandboxContext, host: EmbeddingHost, closing: AbortSignal) {
   return async function register(app: FastifyInstance): Promise<void> {
-    app.setErrorHandler(answerOpenAIError);
+    app.setErrorHandler(answerErrorsOf(errorsOf(host)));
     app.addHook('onRequest', async (request) => checkKey(request, context.key));
     app.post('/embeddings', (request, reply) => serve({ context, host, closing }, request, reply));
   };
@@ -69,7 +72,7 @@ async function serve(
     {
       headers: { 'x-request-id': 'req_sandbox' },
       body: answerOf(context, host, wanted, 'no-usage' in faults),
-      errorBody: () => serverError().body(),
+      errorBody: () => errorBodyOf(serverError(), errorsOf(host)),
       serverError,
     },
     faults,

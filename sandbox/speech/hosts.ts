@@ -106,7 +106,7 @@ const OPENAI: AudioHost = {
   provider: 'openai',
   prefix: OPENAI_TEXT.prefix,
   isKeyed: true,
-  manner: 'openai',
+  manner: 'vendor',
   speech: {
     models: {
       'tts-1': TTS_1,
@@ -141,7 +141,7 @@ const GROQ: AudioHost = {
   provider: 'groq',
   prefix: prefixOf('groq'),
   isKeyed: true,
-  manner: 'openai',
+  manner: 'vendor',
   speech: null,
   transcription: {
     models: {
@@ -161,7 +161,7 @@ const DEEPINFRA: AudioHost = {
   provider: 'deepinfra',
   prefix: prefixOf('deepinfra'),
   isKeyed: true,
-  manner: 'openai',
+  manner: 'vendor',
   speech: {
     models: { 'hexgrad/Kokoro-82M': KOKORO },
     formats: ['mp3', 'opus', 'flac', 'wav', 'pcm'],
@@ -226,3 +226,12 @@ const SELF_HOSTED_KOKORO: AudioHost = {
 };
 
 export const AUDIO_HOSTS: readonly AudioHost[] = [OPENAI, GROQ, DEEPINFRA, SELF_HOSTED_WHISPER, SELF_HOSTED_KOKORO];
+
+export function modelsOf({ speech, transcription }: AudioHost): string[] {
+  return [...Object.keys(speech?.models ?? {}), ...Object.keys(transcription?.models ?? {})];
+}
+
+/** The sound models of a provider, for its list of models. */
+export function audioModelsOf(provider: Provider): string[] {
+  return AUDIO_HOSTS.filter((host) => host.provider === provider).flatMap(modelsOf);
+}

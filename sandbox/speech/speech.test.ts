@@ -3,6 +3,9 @@ import { AUTH, type ErrorBody, eventsIn, loudest, openAudio } from './test-audio
 
 const TEXT = 'Good morning. It is cold, and clear all day.';
 
+/** For a connection that is about to be cut. */
+const PATIENCE_MS = 15_000;
+
 let audio: Awaited<ReturnType<typeof openAudio>>;
 beforeAll(async () => {
   audio = await openAudio();
@@ -156,7 +159,7 @@ describe('faults of speech', () => {
 
   it('hangs, and drops', async () => {
     expect(await unanswered(url(), init(text('hang')))).toBe('hang');
-    expect(await unanswered(url(), init(text('drop-after')))).toBe('drop');
+    expect(await unanswered(url(), init(text('drop-after')), PATIENCE_MS)).toBe('drop');
   });
 
   it('is cut after as many bytes as asked', async () => {

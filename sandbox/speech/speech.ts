@@ -87,7 +87,7 @@ async function deliver(
 ): Promise<void> {
   const { context, provider, prompt, reply } = call;
   const type = asEvents ? 'text/event-stream; charset=utf-8' : TYPES[wanted.format];
-  const failure = errorBodyOf(serverError(), host.manner);
+  const failure = errorBodyOf(serverError(), host);
   const frames = asEvents ? eventsOf(wanted, file, 'no-usage' in faults) : framesOf(file);
   const spoilt = context.faults.during(provider, 'download', prompt, prompt, faults);
   if (spoilt === 'zero-bytes' || spoilt === 'not-media') {

@@ -22,7 +22,7 @@ export async function hear(
 ): Promise<Heard> {
   const sound = file.length === 0 ? null : await probeSound(await context.studio.keep(file));
   if (sound === null) throw undecodable(manner);
-  if (manner === 'openai' && sound.seconds < MIN_SECONDS)
+  if (manner === 'vendor' && sound.seconds < MIN_SECONDS)
     throw new OpenAIError(400, `Audio file is too short. Minimum audio length is ${MIN_SECONDS} seconds.`, {
       code: 'audio_too_short',
       param: 'file',
@@ -31,7 +31,7 @@ export async function hear(
 }
 
 function undecodable(manner: ErrorManner): OpenAIError {
-  return manner === 'openai'
+  return manner === 'vendor'
     ? new OpenAIError(400, 'The audio file could not be decoded or its format is not supported.', { param: 'file' })
     : new OpenAIError(415, 'Failed to decode audio. The provided file type is not supported.');
 }

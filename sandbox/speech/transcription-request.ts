@@ -113,7 +113,7 @@ function onlyKnown({ fields, files }: Form, known: readonly string[]): void {
 
 function noModel({ manner }: AudioHost, model: string): OpenAIError {
   const message =
-    manner === 'openai'
+    manner === 'vendor'
       ? `The model '${model}' does not exist or you do not have access to it.`
       : `Model '${model}' is not installed locally. You can download the model using 'POST /v1/models'`;
   return new OpenAIError(404, message, { code: 'model_not_found', param: 'model' });

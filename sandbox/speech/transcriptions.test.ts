@@ -15,6 +15,9 @@ interface Verbose {
   x_groq?: { id: string };
 }
 
+/** For a connection that is about to be cut. */
+const PATIENCE_MS = 15_000;
+
 let audio: Awaited<ReturnType<typeof openAudio>>;
 let recording: Buffer;
 beforeAll(async () => {
@@ -236,7 +239,11 @@ describe('transcription of other hosts', () => {
     expect(verbose.body.words?.slice(0, 2).map(({ word }) => word)).toEqual(['Good', 'morning']);
     expect((await groq<string>(['response_format', 'text'])).body).toBe(`${TEXT}\n`);
     const refused = await groq<ErrorBody>(['response_format', 'vtt']);
-    expect([refused.status, refused.body.error.param]).toEqual([400, 'response_format']);
+    expect(refused.status).toBe(400);
+    expect(refused.body.error).toEqual({
+      message: expect.stringContaining("'vtt' is not compatible") as string,
+      type: 'invalid_request_error',
+    });
   });
 
   it('a server of one\'s own: no key, any name, "detail" for errors, words as faster-whisper has them', async () => {
@@ -302,7 +309,7 @@ describe('faults of transcription', () => {
   it('hangs, and drops', async () => {
     const init = (name: string) => ({ method: 'POST', headers: AUTH, body: formOf(marked(name)) });
     expect(await unanswered(url(), init('hang-after'))).toBe('hang');
-    expect(await unanswered(url(), init('drop'))).toBe('drop');
+    expect(await unanswered(url(), init('drop'), PATIENCE_MS)).toBe('drop');
   });
 
   it('200 with an error, with nothing, without usage, cut off', async () => {

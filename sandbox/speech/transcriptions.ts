@@ -65,12 +65,12 @@ async function serve(
 
 async function deliver(
   call: TextCall,
-  { manner }: Transcriber,
+  host: Transcriber,
   { stream }: TranscriptionRequest,
   answer: Answer,
   faults: TaskFaults,
 ): Promise<void> {
-  const failure = errorBodyOf(serverError(), manner);
+  const failure = errorBodyOf(serverError(), host);
   const id = { 'x-request-id': 'req_sandbox' };
   const type = stream
     ? 'text/event-stream; charset=utf-8'
@@ -83,14 +83,14 @@ async function deliver(
       : [{ bytes: 'json' in answer ? JSON.stringify(answer.json) : answer.text, isContent: true }];
   if (cutBytes(call.reply, type, frames, faults)) return;
   if ('json' in answer) {
-    const headers = manner === 'openai' ? id : {};
+    const headers = host.manner === 'vendor' ? id : {};
     await answerWhole(call, { headers, body: answer.json, errorBody: () => failure, serverError }, faults);
     return;
   }
   await answerStream(
     call,
     {
-      headers: { 'content-type': type, ...(manner === 'openai' ? id : {}) },
+      headers: { 'content-type': type, ...(host.manner === 'vendor' ? id : {}) },
       frames,
       error: () => (stream ? `data: ${JSON.stringify({ type: 'error', ...failure })}\n\n` : ''),
       errorBody: () => failure,

@@ -1,11 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { SandboxContext } from '../context.js';
-import type { Provider } from '../faults.js';
-import { checkKey } from '../openai/errors.js';
-import { OpenAIError } from '../openai/errors.js';
+import { checkKey, OpenAIError } from '../openai/errors.js';
 import type { SandboxWire } from '../wire.js';
-import { answerErrorsIn } from './errors.js';
-import { AUDIO_HOSTS, type AudioHost } from './hosts.js';
+import { answerErrorsOf } from './errors.js';
+import { AUDIO_HOSTS, type AudioHost, modelsOf } from './hosts.js';
 import { SpokenMemory } from './memory.js';
 import { type AudioDesk, speechRoutes } from './speech.js';
 import { transcriptionRoutes } from './transcriptions.js';
@@ -33,8 +31,8 @@ export async function openSpeech(context: SandboxContext): Promise<SandboxWire> 
 
 function hostRoutes(desk: AudioDesk, host: AudioHost) {
   return async function register(app: FastifyInstance): Promise<void> {
-    const { isKeyed, manner, speech, transcription } = host;
-    app.setErrorHandler(answerErrorsIn(manner));
+    const { isKeyed, speech, transcription } = host;
+    app.setErrorHandler(answerErrorsOf(host));
     if (isKeyed) app.addHook('onRequest', async (request) => checkKey(request, desk.context.key));
     if (speech !== null) await app.register(speechRoutes(desk, { ...host, speech }));
     if (transcription !== null) await app.register(transcriptionRoutes(desk, { ...host, transcription }));
@@ -56,15 +54,6 @@ function selfHosted(app: FastifyInstance, host: AudioHost): void {
     app.get('/audio/voices', async () => ({ voices: voices.map((name) => ({ id: name, name })) }));
 }
 
-function modelsOf({ speech, transcription }: AudioHost): string[] {
-  return [...Object.keys(speech?.models ?? {}), ...Object.keys(transcription?.models ?? {})];
-}
-
 function about(host: AudioHost): object {
   return { base: host.prefix, auth: null, models: modelsOf(host) };
-}
-
-/** The sound models of a provider, for its list of models. */
-export function audioModelsOf(provider: Provider): string[] {
-  return AUDIO_HOSTS.filter((host) => host.provider === provider).flatMap(modelsOf);
 }

@@ -7,7 +7,8 @@ import type { TextCall } from './exchange.js';
 
 /** One event of a stream as it goes over the wire. */
 export interface Frame {
-  bytes: string | Buffer;
+  /** Read when it is sent, once: where events are numbered it may be a getter, so that one which is not sent has no number. */
+  readonly bytes: string | Buffer;
   /** It carries a piece of the answer (text, reasoning, arguments); the others open and close it. */
   isContent: boolean;
 }
@@ -85,10 +86,11 @@ async function play(call: TextCall, script: StreamScript, faults: TaskFaults, en
   }
   const stops = stopsOf(faults);
   let contents = 0;
-  for (const { bytes, isContent } of script.frames) {
+  for (const frame of script.frames) {
+    const { isContent } = frame;
     const stop = isContent || contents > 0 ? stops.get(contents) : undefined;
     if (stop !== undefined) {
-      await breakStream(stop, { call, script, write, next: bytes, ended });
+      await breakStream(stop, { call, script, write, next: frame, ended });
       return;
     }
     if (isContent) {
@@ -97,7 +99,7 @@ async function play(call: TextCall, script: StreamScript, faults: TaskFaults, en
       if (delayMs > 0) await sleep(delayMs, ended);
       contents += 1;
     }
-    await write(bytes);
+    await write(frame.bytes);
   }
   raw.end();
 }
@@ -115,7 +117,7 @@ interface Break {
   script: StreamScript;
   write: (bytes: string | Buffer) => Promise<void>;
   /** The event that would have come. */
-  next: string | Buffer;
+  next: Frame;
   ended: AbortSignal;
 }
 
@@ -130,7 +132,8 @@ async function breakStream(stop: Stop, { call, script, write, next, ended }: Bre
       raw.end();
       return;
     case 'cut-after': {
-      const half = Buffer.from(next).subarray(0, Math.ceil(Buffer.byteLength(next) / 2));
+      const whole = Buffer.from(next.bytes);
+      const half = whole.subarray(0, Math.ceil(whole.length / 2));
       await new Promise<void>((resolve) => raw.write(half, () => resolve()));
       raw.socket?.destroy();
       return;
@@ -141,12 +144,21 @@ async function breakStream(stop: Stop, { call, script, write, next, ended }: Bre
   }
 }
 
-/** Answers with one JSON, broken as the faults ask. */
+/** Answers with one JSON, broken as the faults ask. Counts `hangups` when the client goes first. */
 export async function answerWhole(call: TextCall, script: WholeScript, faults: TaskFaults): Promise<void> {
   if (answeredWithout(call, script, faults)) return;
   const { reply, context } = call;
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
   const delayMs = (faults['first-token'] ?? context.clock.scaled(WHOLE_MS)) + (faults.slow ?? 0);
-  if (delayMs > 0) await sleep(delayMs, call.closing);
+  try {
+    if (delayMs > 0) await sleep(delayMs, AbortSignal.any([gone.signal, call.closing]));
+  } catch (error) {
+    if (!gone.signal.aborted) throw error;
+    context.recorder.count(call.provider, 'hangups');
+    reply.hijack();
+    return;
+  }
   if ('error-event' in faults || 'error-after' in faults) throw script.serverError();
   if ('stall-after' in faults) {
     breakOff(reply, 'hang');

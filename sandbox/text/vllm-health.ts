@@ -1,11 +1,10 @@
-import type { SandboxContext } from '../context.js';
 import type { SandboxWire } from '../wire.js';
 
 /**
  * What vLLM serves at its root beside `/v1`, without a key: `/health` for readiness, `/version`. Cold starts are
  * `POST /_sandbox/sleep {prefix: "/vllm", …}`, which is before all of them.
  */
-export async function openVllmRoot(_context: SandboxContext): Promise<SandboxWire> {
+export async function openVllmRoot(): Promise<SandboxWire> {
   return {
     prefix: '/vllm',
     routes: async (app) => {

@@ -37,7 +37,8 @@ export async function ensureCounters(db: Tx, keyIds: readonly string[]): Promise
 /**
  * Holds what fits, in order, in one statement: spent + held + amount never passes the budget. A refused one takes nothing
  * from those after it. What does not fit by the committed counters takes no lock and writes nothing; the others' counters
- * are locked, in the order of keys, before anything is decided.
+ * are locked, in the order of keys, before anything is decided. LATERAL with LIMIT keeps the kept plan on indexes, though it
+ * may have been made while the tables were empty.
  */
 export async function holdAll(db: Database, owner: string, asks: readonly HoldAsk[]): Promise<HoldVerdict[]> {
   const input = JSON.stringify(asks.map((ask, n) => ({ n, ...ask })));
@@ -49,11 +50,12 @@ export async function holdAll(db: Database, owner: string, asks: readonly HoldAs
   }>(
     db,
     sql`WITH RECURSIVE asked AS MATERIALIZED (
-      SELECT n, id, "workId" AS work_id, "keyId" AS key_id, amount, budget, price, ${TODAY} AS day
+      SELECT n, id, "workId" AS work_id, "keyId" AS key_id, amount, budget, price, ${TODAY} AS day, b.spent_micro_usd AS spent, b.held_micro_usd AS held
       FROM json_to_recordset(${input}::json) AS a(n int, id text, "workId" text, "keyId" text, amount bigint, budget bigint, price jsonb)
+      LEFT JOIN LATERAL (SELECT * FROM budget_day WHERE key_id = a."keyId" AND day = ${TODAY} LIMIT 1) b ON true
     ), plausible AS MATERIALIZED (
-      SELECT a.* FROM asked a JOIN budget_day b ON b.key_id = a.key_id AND b.day = a.day
-      WHERE a.budget IS NULL OR b.spent_micro_usd + b.held_micro_usd + a.amount <= a.budget
+      SELECT n, id, work_id, key_id, amount, budget, price, day FROM asked
+      WHERE spent IS NOT NULL AND (budget IS NULL OR spent + held + amount <= budget)
     ), counter AS MATERIALIZED (
       SELECT key_id, spent_micro_usd AS spent, held_micro_usd AS held FROM budget_day
       WHERE day = ${TODAY} AND key_id = ANY(ARRAY(SELECT key_id FROM plausible))
@@ -87,12 +89,11 @@ export async function holdAll(db: Database, owner: string, asks: readonly HoldAs
       UPDATE budget_day SET held_micro_usd = held_micro_usd + added.amount
       FROM added WHERE budget_day.key_id = added.key_id AND budget_day.day = added.day
     )
-    SELECT CASE WHEN ledger.id IS NOT NULL THEN 'held' WHEN b.key_id IS NULL THEN 'no_counter'
+    SELECT CASE WHEN ledger.id IS NOT NULL THEN 'held' WHEN a.spent IS NULL THEN 'no_counter'
              WHEN admitted.n IS NOT NULL THEN 'known' ELSE 'refused' END AS verdict,
-      coalesce(counter.spent, b.spent_micro_usd) AS spent, coalesce(counter.held, b.held_micro_usd) + coalesce(added.amount, 0) AS held,
+      coalesce(counter.spent, a.spent) AS spent, coalesce(counter.held, a.held) + coalesce(added.amount, 0) AS held,
       a.day + 1 AS resets
     FROM asked a
-    LEFT JOIN budget_day b ON b.key_id = a.key_id AND b.day = a.day
     LEFT JOIN counter ON counter.key_id = a.key_id
     LEFT JOIN added ON added.key_id = a.key_id
     LEFT JOIN admitted ON admitted.n = a.n
@@ -166,11 +167,17 @@ export async function closeAll(db: Tx, asks: readonly CloseAsk[]): Promise<Close
       SELECT a.*, h.day, h.price, h.amount_micro_usd AS held, CASE a.kind WHEN 'settle' THEN least(a.amount, h.amount_micro_usd) ELSE 0 END AS charge,
         p.id AS prior_id, p.kind AS prior_kind, p.amount_micro_usd AS prior_amount, p.reason AS prior_reason
       FROM asked a
-      JOIN ledger_entry h ON h.work_id = a.work_id AND h.run = ${RUN} AND h.kind = 'hold' AND h.key_id = a.key_id
-      LEFT JOIN ledger_entry p ON p.work_id = a.work_id AND p.run = ${RUN} AND p.kind IN ('settle', 'release')
+      CROSS JOIN LATERAL (
+        SELECT * FROM ledger_entry WHERE work_id = a.work_id AND run = ${RUN} AND kind = 'hold' LIMIT 1
+      ) h
+      LEFT JOIN LATERAL (
+        SELECT * FROM ledger_entry WHERE work_id = a.work_id AND run = ${RUN} AND kind IN ('settle', 'release') LIMIT 1
+      ) p ON true
+      WHERE h.key_id = a.key_id
     ), counter AS MATERIALIZED (
       SELECT key_id FROM budget_day
-      WHERE (key_id, day) IN (SELECT key_id, day FROM hold WHERE prior_id IS NULL)
+      WHERE key_id = ANY(ARRAY(SELECT key_id FROM hold WHERE prior_id IS NULL))
+        AND day = ANY(ARRAY(SELECT day FROM hold WHERE prior_id IS NULL))
       ORDER BY key_id, day FOR NO KEY UPDATE
     ), closing AS (
       INSERT INTO ledger_entry (id, key_id, day, work_id, run, kind, amount_micro_usd, price, reason)
@@ -185,7 +192,7 @@ export async function closeAll(db: Tx, asks: readonly CloseAsk[]): Promise<Close
       FROM (SELECT key_id, day, sum(held)::bigint AS held, sum(charge)::bigint AS charge FROM outcome WHERE closed GROUP BY key_id, day) sums
       WHERE budget_day.key_id = sums.key_id AND budget_day.day = sums.day
     ), ended AS (
-      DELETE FROM gateway_hold USING outcome WHERE closed AND gateway_hold.work_id = outcome.work_id
+      DELETE FROM gateway_hold WHERE work_id = ANY(ARRAY(SELECT work_id FROM outcome WHERE closed))
     ), used AS (
       INSERT INTO usage_record (id, key_id, day, charged_micro_usd, loss_micro_usd, ${usageNames})
       SELECT work_id, key_id, day, CASE WHEN closed THEN charge ELSE 0 END, amount - CASE WHEN closed THEN charge ELSE 0 END, u.*

@@ -72,7 +72,11 @@ export interface SyncHoldParts {
   groups?: Partial<GroupCommitOptions>;
 }
 
-const GROUPS: GroupCommitOptions = { maxWaitMs: 2, maxItems: 128, maxInFlight: 2 };
+/**
+ * One statement at a time carries the most: they would wait for each other's counters. Another starts beside it where one
+ * is stuck, so that a locked counter of one key does not stop the others.
+ */
+const GROUPS: GroupCommitOptions = { maxWaitMs: 25, maxItems: 128, maxInFlight: 4 };
 /** So long a caller waits for a database that is away before it is told so. */
 const PATIENCE_MS = 2 * SECOND_MS;
 const FIRST_RETRY_MS = 50;
@@ -134,8 +138,10 @@ export class SyncHolds {
     const verdict = await this.tryHold(hold);
     if (verdict.verdict === 'held') return;
     this.open.delete(requestId);
-    if (verdict.verdict !== 'refused' || budget === null)
+    if (verdict.verdict !== 'refused' || budget === null) {
+      this.doubt();
       throw new Error(`request ${requestId} can't be held: ${verdict.verdict}`);
+    }
     this.full.note(keyId, verdict);
     throw budgetExceeded(amountMicroUsd, budget, verdict, Date.now());
   }
@@ -200,9 +206,13 @@ export class SyncHolds {
       });
     } catch (error) {
       this.open.delete(requestId);
-      if (isAway(error)) this.doubtUntil = Date.now() + DOUBT_MS;
+      this.doubt();
       throw error;
     }
+  }
+
+  private doubt(): void {
+    this.doubtUntil = Date.now() + DOUBT_MS;
   }
 
   private async holdGroup(asks: readonly HoldAsk[]): Promise<HoldVerdict[]> {

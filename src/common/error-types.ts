@@ -48,6 +48,7 @@ export const ERROR_TYPES = {
   internal_error: { status: 500, about: 'Something went wrong here.' },
   unavailable: { status: 503, about: 'A server behind this one is away; try again.' },
   route_unavailable: { status: 503, about: 'No route of the model takes work now; try again later.' },
+  still_running: { status: 504, about: 'The job takes longer than a request may; it goes on under its id.' },
 } as const satisfies Record<string, ErrorAbout>;
 
 export type ErrorType = keyof typeof ERROR_TYPES;
@@ -56,6 +57,8 @@ export type ErrorType = keyof typeof ERROR_TYPES;
 export const ERROR_CODES = {
   unknown_parameter: { type: 'invalid_request_error', about: 'The body or query has a field that does not exist.' },
   invalid_api_key: { type: 'authentication_error', about: 'As the type says.' },
+  moderation_blocked: { type: 'invalid_request_error', about: "The provider's content policy refused the request." },
+  video_not_ready: { type: 'invalid_request_error', about: 'A video has no content before its status is `completed`.' },
   model_not_found: { type: 'not_found', about: 'There is no such model.' },
   context_length_exceeded: { type: 'invalid_request_error', about: 'The prompt is longer than the model can read.' },
   content_filter: { type: 'content_policy', about: 'As the type says.' },

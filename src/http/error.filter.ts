@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorType } from '../common/error-types.js';
 import { KilnError } from '../common/errors.js';
 import type { Logger } from '../telemetry/logger.js';
+import { anthropicErrorType } from './anthropic-errors.js';
 import { AnsweredBefore } from './answered-before.js';
 
 /** Whatever is thrown becomes the envelope. Only a KilnError's text reaches the client; an unexpected error is a 500 with its request id. */
@@ -39,7 +40,11 @@ export function sendError(reply: FastifyReply, url: string, error: KilnError): v
   if (shouldRetry !== undefined) reply.header('x-should-retry', String(shouldRetry));
   for (const [name, value] of Object.entries(headers)) reply.header(name, value);
   const body = url.startsWith('/v1/messages')
-    ? { type: 'error', error: { type: error.type, message: error.message } }
+    ? {
+        type: 'error',
+        error: { type: anthropicErrorType(error.status), message: error.message },
+        request_id: reply.request.id,
+      }
     : error.toBody();
   void reply.code(error.status).type('application/json; charset=utf-8').send(body);
 }

@@ -8,7 +8,7 @@ import { ERROR_CODES, ERROR_TYPES } from '../../src/common/error-types.js';
 import { OPERATIONS } from '../../src/runtime/openapi/operations.js';
 import { error, listOf, SCHEMAS, type SchemaName } from '../../src/runtime/openapi/schemas.js';
 import { startKiln, type Kiln } from '../support/kiln.js';
-import { tinyPng } from '../support/media.js';
+import { tinyMp4, tinyPng } from '../support/media.js';
 import { as } from './harness.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -140,6 +140,39 @@ describe('the document is true', () => {
     await check('DELETE', at, '/v1/jobs/{id}');
     const canceled = await kiln.post({ model: 'flux-dev', input: { prompt: '[[sandbox:never]]' } });
     await check('POST', `/v1/jobs/${canceled.id}/cancel`, '/v1/jobs/{id}/cancel');
+  });
+
+  test('of pictures', async () => {
+    const fox = { model: 'flux-dev', prompt: 'a fox', size: '256x256' };
+    await check('POST', '/v1/images/generations', '/v1/images/generations', fox);
+    await check('POST', '/v1/images/generations', '/v1/images/generations', { ...fox, response_format: 'url' });
+    const form = new FormData();
+    form.append('image', new Blob([new Uint8Array(await tinyPng())], { type: 'image/png' }), 'cat.png');
+    for (const [name, value] of Object.entries({ model: 'nano-banana-2', prompt: 'a red cat' }))
+      form.append(name, value);
+    await check('POST', '/v1/images/edits', '/v1/images/edits', form);
+  });
+
+  test('of videos', async () => {
+    const fox = { model: 'seedance-2', prompt: 'a fox', seconds: '4', resolution: '480p' };
+    const { id } = await check('POST', '/v1/videos', '/v1/videos', fox);
+    const at = `/v1/videos/${String(id)}`;
+    await kiln.finished(String(id).replace('video_', 'job_'));
+    await check('GET', at, '/v1/videos/{id}');
+    await check('GET', '/v1/videos', '/v1/videos');
+    const snow = { prompt: 'make it snow [[sandbox:never]]', seconds: '4' };
+    const edited = await check('POST', '/v1/videos/edits', '/v1/videos/edits', { ...snow, video: { id } });
+    const remixed = await check('POST', `${at}/remix`, '/v1/videos/{id}/remix', { prompt: snow.prompt });
+    const clip = new FormData();
+    const { model, video } = { model: 'skyreels-v2', video: new Blob([new Uint8Array(await tinyMp4())]) };
+    for (const [name, value] of Object.entries({ ...snow, model })) clip.append(name, value);
+    clip.append('video', video, 'a.mp4');
+    await check('POST', '/v1/videos/extensions', '/v1/videos/extensions', clip);
+    for (const one of [edited, remixed])
+      await kiln.call('POST', `/v1/jobs/${String(one['id']).replace('video_', 'job_')}/cancel`);
+    const gone = await check('POST', '/v1/videos', '/v1/videos', { prompt: 'x' });
+    await kiln.finished(String(gone['id']).replace('video_', 'job_'));
+    await check('DELETE', `/v1/videos/${String(gone['id'])}`, '/v1/videos/{id}');
   });
 
   test('of uploads', async () => {

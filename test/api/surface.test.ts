@@ -104,6 +104,8 @@ describe('while the database is away', () => {
       ['POST', `/v1/jobs/${id}/cancel`, undefined],
       ['GET', `/v1/jobs/${id}/events`, undefined],
       ['GET', '/v1/uploads', undefined],
+      ['GET', '/v1/videos', undefined],
+      ['POST', '/v1/videos', { prompt: 'a fox' }],
       ['POST', '/v1/webhooks/secret/rotate', undefined],
       ['GET', '/admin/jobs', undefined],
     ] as const) {

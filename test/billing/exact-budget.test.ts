@@ -3,6 +3,7 @@ import { Ledger } from '../../src/billing/ledger.js';
 import type { PriceSnapshot } from '../../src/billing/price.js';
 import { KilnError } from '../../src/common/errors.js';
 import { newId } from '../../src/common/ids.js';
+import { delay } from '../../src/common/time.js';
 import { Database, execute, queryRow, sql } from '../../src/database/database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { gatewayProcess, newHold, openHolds, record, today } from './harness.js';
@@ -41,6 +42,12 @@ const usageSum = async (keyId: string): Promise<number> =>
       )
     )?.sum ?? -1n,
   );
+
+/** For a lock in this database. */
+async function untilSomeoneWaits(): Promise<void> {
+  const waits = sql`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  while ((await queryRow(db, waits)) === null) await delay(5);
+}
 
 test('1,000 holds at once on budgets for 100 spend them to the micro-USD and strand nothing', async () => {
   const keys = Array.from({ length: 5 }, () => newId('key'));
@@ -97,6 +104,25 @@ test('holds of jobs on the same days count, and nothing waits for itself', async
   for (const key of keys) expect(await ledger.proof(key, await today(db))).toMatchObject({ balanced: true });
   expect(await openHolds(db)).toBe(0);
   await Promise.all(processes.map((one) => one.stop()));
+});
+
+test('a counter that someone has locked does not stop the holds of other keys', async () => {
+  const holds = gatewayProcess(db);
+  const [locked, free] = [newId('key'), newId('key')];
+  await Promise.all([locked, free].map((key) => holds.hold(newHold(key, 1, 10))));
+  let held = Promise.resolve();
+  await db.transaction(async (tx) => {
+    await execute(tx, sql`SELECT 1 FROM budget_day WHERE key_id = ${locked} FOR UPDATE`);
+    held = holds.hold(newHold(locked, 1, 10));
+    await untilSomeoneWaits();
+    await holds.hold(newHold(free, 1, 10));
+    expect(await ledger.day(free, await today(db))).toMatchObject({ heldMicroUsd: 2 });
+    expect(await ledger.day(locked, await today(db))).toMatchObject({ heldMicroUsd: 1 });
+  });
+  await held;
+  expect(await ledger.day(locked, await today(db))).toMatchObject({ heldMicroUsd: 2 });
+  await execute(db, sql`DELETE FROM gateway_hold`);
+  await holds.stop();
 });
 
 test('whatever is asked in whatever order, what is held is what fits', async () => {

@@ -119,10 +119,20 @@ export function showFault(provider: Provider, reply: FastifyReply, name: FaultNa
   }
 }
 
+/** An error that knows its status and body: ours, and that of a mount which these routes are part of. */
+interface Answerable {
+  readonly http: number;
+  body(): object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const isAnswerable = (error: object): error is Answerable =>
+  'http' in error && typeof error.http === 'number' && 'body' in error && typeof error.body === 'function';
+
 /** Error handler of a vendor's mount. */
 export function answerError(provider: Provider) {
   return (error: FastifyError | ChatError, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const known = error instanceof ChatError ? error : toChatError(provider, error);
+    const known: Answerable = isAnswerable(error) ? error : toChatError(provider, error);
     return reply
       .code(known.http)
       .headers({ 'x-request-id': 'req_sandbox', ...known.headers })

@@ -1,4 +1,6 @@
 import type { Provider } from '../../faults.js';
+import { embeddingModelsOf } from '../../embeddings/hosts.js';
+import { audioModelsOf } from '../../speech/hosts.js';
 import type { TextModel, TextVendor } from '../vendors.js';
 import { pricesOf } from './openrouter-prices.js';
 
@@ -7,7 +9,10 @@ const CREATED = 1_767_225_600;
 
 /** `GET /models` in the vendor's form. */
 export function modelList(vendor: TextVendor): object {
-  const data = Object.entries(vendor.models).map(([id, model]) => entryOf(vendor, id, model));
+  const data = [
+    ...Object.entries(vendor.models).map(([id, model]) => entryOf(vendor, id, model)),
+    ...otherModels(vendor),
+  ];
   return vendor.provider === 'openrouter' ? { data } : { object: 'list', data };
 }
 
@@ -16,6 +21,12 @@ export function modelNamed(vendor: TextVendor, id: string): object | null {
   const name = id.replace(/^models\//, '');
   const model = vendor.models[name];
   return model === undefined ? null : entryOf(vendor, name, model);
+}
+
+/** What the vendor serves beside text; no more is said of them than what they are called. */
+function otherModels({ provider }: TextVendor): object[] {
+  const ids = [...embeddingModelsOf(provider), ...audioModelsOf(provider)];
+  return ids.map((id) => head(provider === 'google' ? `models/${id}` : id, provider));
 }
 
 type Entry = (id: string, model: TextModel) => object;

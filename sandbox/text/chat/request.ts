@@ -140,7 +140,7 @@ export function chatSchema(isStrict: boolean, own: readonly string[] = []) {
     verbosity: z.enum(['low', 'medium', 'high']).nullish(),
     web_search_options: record.optional(),
   });
-  return base.extend(Object.fromEntries(own.map((field) => [field, z.unknown()]))) as unknown as typeof base;
+  return base.extend(Object.fromEntries(own.map((field) => [field, z.unknown().optional()]))) as unknown as typeof base;
 }
 
 export type ChatBody = z.infer<ReturnType<typeof chatSchema>>;

@@ -182,6 +182,17 @@ const notEmulated: Rule = (asked) => {
   return null;
 };
 
+/** DeepSeek knows four roles; `developer` is OpenAI's name for `system`. */
+const noDevelopers: Rule = (asked) => {
+  const at = asked.body.messages.findIndex(({ role }) => role === 'developer');
+  if (at < 0) return null;
+  return refuse(
+    asked,
+    `messages[${at}].role`,
+    `Failed to deserialize the JSON body into the target type: messages[${at}].role: unknown variant \`developer\`, expected one of \`system\`, \`user\`, \`assistant\`, \`tool\``,
+  );
+};
+
 const noSchema: Rule = (asked) =>
   asked.body.response_format?.type === 'json_schema'
     ? refuse(asked, 'response_format', 'This response_format type is unavailable now')
@@ -234,7 +245,7 @@ const OWN: Partial<Record<TextVendor['provider'], readonly Rule[]>> = {
   ],
   google: [toolsAreAnswered, signaturesComeBack],
   openrouter: [toolsAreAnswered],
-  deepseek: [toolsAreAnswered, jsonIsMentioned, outputFitsModel, noSchema],
+  deepseek: [noDevelopers, toolsAreAnswered, jsonIsMentioned, outputFitsModel, noSchema],
   moonshot: [toolsAreAnswered, kimiIsCool, kimiThinks],
   groq: [toolsAreAnswered, jsonIsMentioned, atMostFourStops, outputFitsModel, oneChoice],
   deepinfra: [toolsAreAnswered],

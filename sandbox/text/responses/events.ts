@@ -47,8 +47,15 @@ export class ResponseEvents {
     );
   }
 
+  /** Numbered when it is sent. */
   private frame(event: Event): Frame {
-    return { bytes: this.written(event), isContent: event.type.endsWith('.delta') };
+    const write = (): string => this.written(event);
+    return {
+      get bytes() {
+        return write();
+      },
+      isContent: event.type.endsWith('.delta'),
+    };
   }
 
   private written({ type, ...fields }: Event): string {

@@ -56,7 +56,7 @@ export class Speech {
     const [issue] = parsed.error?.issues ?? [];
     if (!parsed.success) throw requestError(body, issue ?? { message: 'is not valid' }, found.body);
     const { model: _alias, ...fields } = found.body;
-    const characters = [...parsed.data.input].length;
+    const characters = Array.from(parsed.data.input).length;
     const work: SyncWork = {
       ...found,
       key: call.key,

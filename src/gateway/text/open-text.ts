@@ -4,6 +4,7 @@ import type { SyncResponse } from '../../providers/sync/contract.js';
 import { faultError } from '../../providers/sync/error.js';
 import { RAW_MAX_CHARS } from '../../providers/http-errors.js';
 import { z } from 'zod';
+import { messageOf } from '../../common/errors.js';
 import type { JsonObject } from '../../common/json.js';
 import type { Answer, StreamEvent } from '../dialects/conversation.js';
 import type { Dialect, DialectId, SseFrame } from '../dialects/dialect.js';
@@ -98,7 +99,15 @@ const isContent = ({ type }: StreamEvent): boolean =>
 
 function readWith(dialect: Dialect): (frames: SseFrame[]) => ReadFrame[] {
   const reader = dialect.reader();
-  return (frames) => frames.map((frame) => ({ frame, events: reader.read(frame) }));
+  return (frames) =>
+    frames.map((frame) => {
+      try {
+        return { frame, events: reader.read(frame) };
+      } catch (error) {
+        // What came before it is good.
+        return { frame, events: [{ type: 'fault', fault: { message: messageOf(error), code: null } }] };
+      }
+    });
 }
 
 /** Waits for the first content. An error before it, or an end, is the route's failure. */

@@ -23,9 +23,9 @@ export interface RelayOptions {
   /** Aborts when the client goes away. */
   gone: AbortSignal;
   /** Charges for what was used; what it cost. Once. */
-  settle(usage: Usage, status: UsageStatus, errorCode?: string): Promise<number>;
+  settle: (usage: Usage, status: UsageStatus, errorCode?: string) => Promise<number>;
   /** For ops: what cut the stream. */
-  onBreak(error: unknown): void;
+  onBreak: (error: unknown) => void;
   /** Keeps what a later request may refer to: items of the responses API; null where nothing is to be kept. */
   keep: ((items: readonly KeptItem[]) => Promise<void>) | null;
 }

@@ -55,7 +55,7 @@ export class TextGateway {
     const work = workOf(text, found, body, conversation);
     const echo: Echo = {
       suffix: found.requestId.slice(found.requestId.indexOf('_') + 1),
-      model: String(found.body['model']),
+      model: found.alias,
       createdAt: Math.floor(Date.now() / 1000),
       conversation,
       body,

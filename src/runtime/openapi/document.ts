@@ -102,7 +102,10 @@ function headerParameters(method: string, { headers = {}, open }: Operation): Pa
   }));
 }
 
-function bodyOf(found: OperationObject, { body, bodyOptional, multipart }: Operation): OperationObject['requestBody'] {
+function bodyOf(
+  found: OperationObject,
+  { body, bodyOptional, multipart, form }: Operation,
+): OperationObject['requestBody'] {
   if (multipart) {
     const schema: Schema = {
       type: 'object',
@@ -111,7 +114,11 @@ function bodyOf(found: OperationObject, { body, bodyOptional, multipart }: Opera
     };
     return { required: true, content: { 'multipart/form-data': { schema } } };
   }
-  if (body) return { required: true, content: { [JSON_TYPE]: { schema: jsonSchema(body, 'input') } } };
+  if (body) {
+    const schema = jsonSchema(body, 'input');
+    const content = { [JSON_TYPE]: { schema }, ...(form && { 'multipart/form-data': { schema } }) };
+    return { required: true, content };
+  }
   return found.requestBody && { ...found.requestBody, required: bodyOptional !== true };
 }
 

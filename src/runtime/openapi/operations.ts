@@ -2,7 +2,9 @@ import type { z } from 'zod';
 import { listUploadsQuery, presignBody } from '../../assets/uploads.controller.js';
 import type { ErrorType } from '../../common/error-types.js';
 import { listDeliveriesQuery } from '../../webhooks/webhooks.controller.js';
+import { FACADES } from './facades.js';
 import type { SchemaName } from './schemas.js';
+import { VIDEOS } from './videos.js';
 
 export type Answer = SchemaName | `${SchemaName}[]` | { type: string; about: string } | { about: string };
 
@@ -23,6 +25,8 @@ export interface Operation {
   /** The body may be left out. */
   bodyOptional?: true;
   multipart?: true;
+  /** `body` may come as multipart/form-data, too. */
+  form?: true;
   /** Request headers, beside Idempotency-Key of every POST. */
   headers?: Record<string, string>;
   /** The path as people write it, where the route has a wildcard. */
@@ -31,6 +35,8 @@ export interface Operation {
 
 export const TAGS = {
   Jobs: 'Videos, images and music: post a job, watch it, take what it made.',
+  Images: "OpenAI's image endpoints: a job is made and waited for.",
+  Videos: "OpenAI's video endpoints: every video is a job.",
   Uploads: 'Reference media.',
   Models: 'What this key may call, with limits, price and input schema.',
   Webhooks: 'The signing secret, and what became of messages.',
@@ -58,6 +64,8 @@ const jobsErrors: ErrorType[] = [
 
 /** What the controllers do not say of themselves. A test holds this table and the routes of the app together. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  ...FACADES,
+  ...VIDEOS,
   'POST /v1/jobs': {
     id: 'createJob',
     tag: 'Jobs',

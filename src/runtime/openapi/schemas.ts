@@ -5,6 +5,8 @@ import { ERROR_TYPES } from '../../common/error-types.js';
 import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
+import { pictures } from './facades.js';
+import { video } from './videos.js';
 
 const time = z.iso.datetime();
 const microUsd = z.int().describe('Integer micro-USD: 1,000,000 is one US dollar.');
@@ -43,6 +45,7 @@ export const output: z.ZodType<OutputView> = z.strictObject({
     poster: link.optional(),
     preview: link.optional(),
     thumbnail: link.optional(),
+    spritesheet: link.optional(),
     waveform: link.optional(),
   }),
   expired: z.literal(true).optional(),
@@ -258,6 +261,8 @@ export const SCHEMAS = {
   ReplayPreview: replayPreview,
   ReplayBatch: replayBatch,
   Deleted: deleted,
+  Pictures: pictures,
+  Video: video,
   Thing: thing,
 } as const satisfies Record<string, z.ZodType>;
 export type SchemaName = keyof typeof SCHEMAS;

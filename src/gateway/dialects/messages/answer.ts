@@ -29,7 +29,7 @@ export function readAnswer(body: unknown): Answer {
 
 /** Blocks of the provider's own tools have no counterpart, and are asked for by nobody who would miss them. */
 function readBlock(block: JsonObject): AssistantPart[] {
-  switch (block['type']) {
+  switch (textAt(block, 'type') ?? '') {
     case 'text': {
       const text = textAt(block, 'text') ?? '';
       return text === '' ? [] : [{ type: 'text', text }];

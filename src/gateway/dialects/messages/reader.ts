@@ -68,7 +68,7 @@ export function reader(): StreamReader {
   function readDelta(event: JsonObject): StreamEvent[] {
     const delta = objectAt(event, 'delta') ?? {};
     const block = blocks.get(event['index']);
-    switch (delta['type']) {
+    switch (textAt(delta, 'type') ?? '') {
       case 'text_delta':
         return textEvent('text', textAt(delta, 'text'));
       case 'thinking_delta':

@@ -2,7 +2,7 @@ import type { KilnError } from '../../../common/errors.js';
 import type { JsonObject } from '../../../common/json.js';
 import { NO_USAGE, type FinishReason, type StreamEvent, type TokenUsage } from '../conversation.js';
 import type { Echo, StreamFailure, StreamWriter } from '../dialect.js';
-import { anthropicErrorType } from '../errors.js';
+import { anthropicErrorType } from '../../../http/anthropic-errors.js';
 import { sse } from '../sse.js';
 import { answerId } from './answer.js';
 import { writeStop } from './finish.js';

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../common/json.js';
 import type { Answer, AssistantPart, FinishReason } from '../conversation.js';
 import type { Echo } from '../dialect.js';
-import { isObject } from './fields.js';
+import { isObject } from '../shapes.js';
 import { reasoningParts } from './input.js';
 import { Output } from './output.js';
 import { endOf, responseObject } from './response.js';
@@ -23,7 +23,7 @@ export function readAnswer(body: unknown): Answer {
       parts.some(({ type }) => type === 'tool_call'),
     ),
     stopSequence: null,
-    usage: readUsage(body.usage),
+    usage: readUsage(body),
     serviceTier: textOf(body.service_tier),
   };
 }

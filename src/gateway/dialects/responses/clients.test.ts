@@ -232,6 +232,33 @@ describe.each([{ store: undefined }, { store: false }])('the AI SDK with store $
   });
 });
 
+it('the AI SDK sees one error where a stream fails', async () => {
+  const model = createOpenAI({
+    apiKey: 'k',
+    fetch: (_url, init) => {
+      const writer = responses.writer(echoOf(bodyOf(init)));
+      const failure = new KilnError(503, 'unavailable', 'The upstream hung up.');
+      const half =
+        writer.write({ type: 'text', text: 'half' }) +
+        writer.write({ type: 'tool_call', index: 0, id: 'c', name: 'weather' });
+      return Promise.resolve(sse(half + writer.fail(failure, { requestId: 'req_1', usage, chargedMicroUsd: 3 })));
+    },
+  })('gpt-5-mini');
+  const errors: unknown[] = [];
+  const result = streamText({
+    model,
+    prompt: 'hi',
+    tools: { weather },
+    maxRetries: 0,
+    onError: ({ error }) => void errors.push(error),
+  });
+  const types: string[] = [];
+  for await (const part of result.stream) types.push(part.type);
+  expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining('The upstream hung up.') })]);
+  expect(types).toContain('text-delta');
+  expect(types).not.toContain('tool-call');
+});
+
 describe.each([{ streaming: false }, { streaming: true }])('LangChain with streaming $streaming', ({ streaming }) => {
   it.each([{ zdrEnabled: false }, { zdrEnabled: true }])(
     'takes a second turn, zdrEnabled $zdrEnabled',

@@ -1,11 +1,10 @@
 import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { CacheMark, DocumentPart, Source, TextPart, ToolResultPart, UserPart } from '../conversation.js';
-import { child, compact, isGiven, list, name, object, optional, required, text, wrong } from './fields.js';
+import { dataSource, sourceOf } from '../media.js';
+import { given } from '../shapes.js';
+import { child, isGiven, list, name, object, optional, required, text, wrong } from './fields.js';
 
 /** Parts of messages and tool results, from the wire. Shapes: `openai` 7, `ResponseInputContent`, `ResponseInputAudio`. */
-
-const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+)(?:;[\w.+-]+=[^;,]*)*;base64,/;
-const URL_START = /^https?:\/\//i;
 
 /** Of a user's message: a string or a list of text, images, files, audio. */
 export function userParts(value: JsonValue, field: string): UserPart[] {
@@ -45,7 +44,7 @@ export function answerParts(value: JsonValue, field: string): (TextPart | { type
 function inputPart(part: JsonObject, at: string): ToolResultPart | undefined {
   if (part.type === 'input_text') return textPart(part, at);
   if (part.type === 'input_image') {
-    return compact({
+    return given({
       type: 'image' as const,
       source: imageSource(part, at),
       detail: optional(part, 'detail', at, name),
@@ -56,7 +55,7 @@ function inputPart(part: JsonObject, at: string): ToolResultPart | undefined {
 }
 
 const textPart = (part: JsonObject, at: string): TextPart =>
-  compact({ type: 'text' as const, text: required(part, 'text', at, text, 'the text'), cache: cacheOf(part) });
+  given({ type: 'text' as const, text: required(part, 'text', at, text, 'the text'), cache: cacheOf(part) });
 
 function audioPart(part: JsonObject, at: string): UserPart {
   const audio = required(part, 'input_audio', at, object, 'an object with data and format');
@@ -75,35 +74,28 @@ function imageSource(part: JsonObject, at: string): Source {
     throw wrong(child(at, 'image_url'), 'either an http(s) URL, a data URL, or file_id in its place', part.image_url);
   }
   if (fileId !== undefined) return { kind: 'file', fileId };
-  return urlSource(url ?? '', child(at, 'image_url'), 'an http(s) URL or a data URL with base64');
+  return sourceOf(url ?? '', child(at, 'image_url'));
 }
 
 function documentPart(part: JsonObject, at: string): DocumentPart {
-  const given = ['file_data', 'file_url', 'file_id'].filter((key) => isGiven(part[key]));
-  if (given.length !== 1) {
-    const came = given.length === 0 ? 'none of them' : given.join(', ');
+  const ways = ['file_data', 'file_url', 'file_id'].filter((key) => isGiven(part[key]));
+  if (ways.length !== 1) {
+    const came = ways.length === 0 ? 'none of them' : ways.join(', ');
     throw wrong(at, 'exactly one of file_data, file_url and file_id', came);
   }
   const filename = optional(part, 'filename', at, name);
   const data = optional(part, 'file_data', at, name);
   const url = optional(part, 'file_url', at, name);
   let source: Source = { kind: 'file', fileId: optional(part, 'file_id', at, name) ?? '' };
-  if (url !== undefined) source = urlSource(url, child(at, 'file_url'), 'an http(s) URL');
-  if (data !== undefined) source = dataSource(data, filename, child(at, 'file_data'));
-  return compact({ type: 'document' as const, source, filename, cache: cacheOf(part) });
+  if (url !== undefined) source = sourceOf(url, child(at, 'file_url'));
+  if (data !== undefined) source = fileSource(data, filename, child(at, 'file_data'));
+  return given({ type: 'document' as const, source, filename, cache: cacheOf(part) });
 }
 
 /** A data URL, as OpenAI documents it, or base64 alone, as it also takes. */
-function dataSource(data: string, filename: string | undefined, field: string): Source {
-  if (data.startsWith('data:')) return urlSource(data, field, 'a data URL with base64');
+function fileSource(data: string, filename: string | undefined, field: string): Source {
+  if (data.startsWith('data:')) return dataSource(data, field);
   return { kind: 'base64', mediaType: filename?.endsWith('.txt') ? 'text/plain' : 'application/pdf', data };
-}
-
-function urlSource(url: string, field: string, allowed: string): Source {
-  if (URL_START.test(url)) return { kind: 'url', url };
-  const start = DATA_URL.exec(url.slice(0, 256));
-  if (!start?.[1] || start[0].length === url.length) throw wrong(field, allowed, url);
-  return { kind: 'base64', mediaType: start[1], data: url.slice(start[0].length) };
 }
 
 /** OpenAI's explicit breakpoints live 30 minutes or longer; five minutes is the mark every cache has. */

@@ -1,5 +1,6 @@
 import { invalidRequest, type KilnError } from '../../../common/errors.js';
 import type { JsonObject, JsonValue } from '../../../common/json.js';
+import { isObject } from '../shapes.js';
 
 const SHOWN_CHARS = 80;
 
@@ -15,9 +16,6 @@ export const wrong = (field: string, allowed: string, came: JsonValue | undefine
 /** Null is how SDKs write "not given". */
 export const isGiven = (value: JsonValue | undefined): value is Exclude<JsonValue, null> =>
   value !== undefined && value !== null;
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Reads `object[key]`; undefined where it was not given. */
 export function optional<T>(object: JsonObject, key: string, at: string, read: Read<T>): T | undefined {
@@ -84,11 +82,6 @@ export const oneOf =
     if (found === undefined) throw wrong(field, allowed.map((word) => `'${word}'`).join(', '), value);
     return found;
   };
-
-/** The object without fields that are undefined. */
-export function compact<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as T;
-}
 
 /** Big values (pictures, schemas) are named by their kind alone. */
 function shown(value: JsonValue): string {

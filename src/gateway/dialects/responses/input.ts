@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { AssistantPart, ReasoningPart, ToolCallPart, Turn } from '../conversation.js';
 import { answerParts, resultParts, systemParts, userParts } from './content.js';
-import { child, compact, isGiven, list, name, object, oneOf, optional, required, text, wrong } from './fields.js';
+import { given } from '../shapes.js';
+import { child, isGiven, list, name, object, oneOf, optional, required, text, wrong } from './fields.js';
 import { isReference } from './items.js';
 import { sealOf } from './sealed.js';
 
@@ -84,7 +85,7 @@ export function reasoningParts(item: JsonObject, at: string): AssistantPart[] {
   const seal = encrypted === undefined || encrypted === '' ? undefined : sealOf(encrypted);
   if (pieces.length === 0 && seal) pieces.push('');
   return pieces.map((piece, index): ReasoningPart =>
-    compact({
+    given({
       type: 'reasoning' as const,
       text: piece,
       ...(id !== undefined && { id }),

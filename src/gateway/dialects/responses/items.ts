@@ -1,7 +1,7 @@
 import { invalidRequest } from '../../../common/errors.js';
 import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { SseFrame } from '../dialect.js';
-import { isObject } from './fields.js';
+import { isObject } from '../shapes.js';
 
 /**
  * References to items of earlier answers. OpenAI keeps answers; the AI SDK relies on it and by default sends

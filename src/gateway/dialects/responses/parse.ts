@@ -1,8 +1,8 @@
 import { invalidRequest } from '../../../common/errors.js';
 import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { Conversation, OutputFormat, Reasoning } from '../conversation.js';
+import { given } from '../shapes.js';
 import {
-  compact,
   flag,
   integer,
   isGiven,
@@ -75,7 +75,7 @@ export function parse(body: JsonObject): Conversation {
   const topLogprobs = optional(body, 'top_logprobs', '', integer(0, 20));
   optional(body, 'store', '', flag);
   optional(body, 'truncation', '', oneOf('auto', 'disabled'));
-  return compact({
+  return given({
     turns:
       instructions === undefined || instructions === ''
         ? input.turns
@@ -126,7 +126,7 @@ interface Output {
 
 function outputOf(value: JsonValue, field: string): Output {
   const output = object(value, field);
-  return compact({
+  return given({
     format: optional(output, 'format', field, formatOf),
     verbosity: optional(output, 'verbosity', field, text),
     foreign: unknownIn(output, new Set(['format', 'verbosity']), field),
@@ -138,7 +138,7 @@ const formatOf: Read<OutputFormat> = (value, field) => {
   const types = "'text', 'json_object' or 'json_schema'";
   const type = required(format, 'type', field, oneOf('text', 'json_object', 'json_schema'), types);
   if (type !== 'json_schema') return { type };
-  return compact({
+  return given({
     type,
     name: required(format, 'name', field, name, 'a name for the schema'),
     schema: required(format, 'schema', field, object, 'a JSON Schema'),
@@ -150,10 +150,10 @@ const formatOf: Read<OutputFormat> = (value, field) => {
 const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 
 function reasoningOf(body: JsonObject, sealed: boolean): Reasoning | undefined {
-  const given = optional(body, 'reasoning', '', object) ?? {};
-  const reasoning: Reasoning = compact({
-    effort: optional(given, 'effort', 'reasoning', oneOf(...EFFORTS)),
-    summary: optional(given, 'summary', 'reasoning', text) ?? optional(given, 'generate_summary', 'reasoning', text),
+  const asked = optional(body, 'reasoning', '', object) ?? {};
+  const reasoning: Reasoning = given({
+    effort: optional(asked, 'effort', 'reasoning', oneOf(...EFFORTS)),
+    summary: optional(asked, 'summary', 'reasoning', text) ?? optional(asked, 'generate_summary', 'reasoning', text),
     sealed: sealed || undefined,
   });
   return Object.keys(reasoning).length > 0 ? reasoning : undefined;

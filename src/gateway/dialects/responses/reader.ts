@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../common/json.js';
 import type { StreamEvent } from '../conversation.js';
 import type { SseFrame, StreamReader } from '../dialect.js';
 import { finishOf } from './answer.js';
-import { isObject } from './fields.js';
+import { isObject } from '../shapes.js';
 import { sealOf } from './sealed.js';
 import { readUsage } from './usage.js';
 
@@ -145,7 +145,7 @@ function startOf(data: JsonObject): StreamEvent {
 }
 
 function usageOf(response: JsonObject): StreamEvent[] {
-  const usage = readUsage(response.usage);
+  const usage = readUsage(response);
   return usage ? [{ type: 'usage', usage }] : [];
 }
 

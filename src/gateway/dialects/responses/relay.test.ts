@@ -79,12 +79,11 @@ describe('relay', () => {
   it('refuses only what the model lacks', () => {
     const body = {
       input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'https://x/y.png' }] }],
-      temperature: 0.3,
       moderation: {},
       tools: [{ type: 'web_search' }],
     };
     const conversation = responses.parse(body);
-    expect(relay.unsupported(conversation, { ...TRAITS, sampling: false })).toEqual([]);
+    expect(relay.unsupported(conversation, TRAITS)).toEqual([]);
     expect(relay.unsupported(conversation, { ...TRAITS, features: new Set(['tools']) })).toEqual([
       expect.stringContaining("'input'"),
     ]);

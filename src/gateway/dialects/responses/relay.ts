@@ -1,9 +1,10 @@
 import type { JsonObject, JsonValue } from '../../../common/json.js';
-import type { Echo, Relay, SseFrame } from '../dialect.js';
-import { isObject } from './fields.js';
+import type { Echo, Relay } from '../dialect.js';
+import { isObject } from '../shapes.js';
+import { sseOf } from '../sse.js';
+import { unsupportedByModel } from '../traits.js';
 import { keepsItems } from './items.js';
 import { isOpenAi } from './sealed.js';
-import { lacking } from './unsupported.js';
 
 const SEALED = 'reasoning.encrypted_content';
 
@@ -14,7 +15,7 @@ const UNNAMED_WITH_RESPONSE =
 
 /** Client and upstream both speak this API. */
 export const relay: Relay = {
-  unsupported: (conversation, traits) => lacking(conversation, traits, 'responses'),
+  unsupported: (conversation, traits) => unsupportedByModel(conversation, traits, 'responses'),
 
   request(body, _conversation, traits) {
     const { model: _model, ...rest } = body;
@@ -27,7 +28,7 @@ export const relay: Relay = {
   frame(frame, echo) {
     const named = frame.event !== '';
     const holds = named ? WITH_RESPONSE.test(frame.event) : UNNAMED_WITH_RESPONSE.test(frame.data);
-    return sse(frame, holds ? withAlias(frame.data, echo) : frame.data);
+    return sseOf(holds ? { ...frame, data: withAlias(frame.data, echo) } : frame);
   },
 };
 
@@ -74,9 +75,4 @@ function withAlias(data: string, echo: Echo): string {
   const event: unknown = JSON.parse(data);
   if (!isObject(event) || !isObject(event.response)) return data;
   return JSON.stringify({ ...event, response: { ...event.response, model: echo.model } });
-}
-
-function sse(frame: SseFrame, data: string): string {
-  const lines = data.includes('\n') ? data.replaceAll('\n', '\ndata: ') : data;
-  return frame.event === '' ? `data: ${lines}\n\n` : `event: ${frame.event}\ndata: ${lines}\n\n`;
 }

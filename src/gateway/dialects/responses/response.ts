@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { FinishReason, TokenUsage } from '../conversation.js';
 import type { Echo } from '../dialect.js';
-import { isGiven, isObject } from './fields.js';
+import { isObject } from '../shapes.js';
+import { isGiven } from './fields.js';
 import { writeUsage } from './usage.js';
 
 /** Where a response stands. */

@@ -98,6 +98,29 @@ describe('writer', () => {
     });
   });
 
+  it('keeps pieces of a summary in one item, up to its seal', () => {
+    const text = written([
+      { type: 'reasoning', text: 'One' },
+      { type: 'part_end' },
+      { type: 'reasoning', text: 'Two' },
+      { type: 'reasoning_sealed', by: 'openai', data: 'gAAAAA' },
+      { type: 'part_end' },
+      { type: 'reasoning', text: 'Three' },
+      { type: 'reasoning_sealed', by: 'anthropic', data: 'b3BhcXVl' },
+      { type: 'end' },
+    ]);
+    const piece = (said: string) => ({ type: 'summary_text', text: said });
+    expect(dataOf(text).at(-1)).toMatchObject({
+      response: {
+        output: [
+          { summary: [piece('One'), piece('Two')], encrypted_content: 'gAAAAA' },
+          { summary: [piece('Three')] },
+          { summary: [], encrypted_content: 'kiln.anthropic.redacted:b3BhcXVl' },
+        ],
+      },
+    });
+  });
+
   it('keeps fragments of parallel calls apart', () => {
     const text = written([
       { type: 'tool_call', index: 0, id: 'a', name: 'f' },

@@ -1,19 +1,8 @@
 import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { Tool, ToolChoice } from '../conversation.js';
-import {
-  child,
-  compact,
-  flag,
-  isObject,
-  list,
-  name,
-  object,
-  oneOf,
-  optional,
-  required,
-  text,
-  wrong,
-} from './fields.js';
+import { NO_PARAMETERS } from '../tool-arguments.js';
+import { given, isObject } from '../shapes.js';
+import { child, flag, list, name, object, oneOf, optional, required, text, wrong } from './fields.js';
 
 /** Tools and their choice. Shapes: `openai` 7, `FunctionTool`, `ToolChoiceOptions`, `ToolChoiceFunction`, `ToolChoiceAllowed`. */
 export interface ToolUse {
@@ -47,11 +36,11 @@ function readTool(raw: JsonValue, at: string): Tool {
   const tool = object(raw, at);
   const type = required(tool, 'type', at, name, "'function' or a hosted tool");
   if (type !== 'function') return { kind: 'hosted', type };
-  return compact({
+  return given({
     kind: 'function' as const,
     name: required(tool, 'name', at, name, 'the name of the function'),
     description: optional(tool, 'description', at, text),
-    parameters: optional(tool, 'parameters', at, object) ?? { type: 'object', properties: {} },
+    parameters: optional(tool, 'parameters', at, object) ?? NO_PARAMETERS,
     strict: optional(tool, 'strict', at, flag),
   });
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../../common/json.js';
-import { NO_USAGE, type TokenUsage } from '../conversation.js';
-import { isObject } from './fields.js';
+import { MICRO_USD } from '../../../common/money.js';
+import type { TokenUsage } from '../conversation.js';
+import { countAt, objectAt } from '../upstream-json.js';
 
 /** `usage` of a response (`openai` 7: `ResponseUsage`). */
 export const writeUsage = (usage: TokenUsage): JsonObject => ({
@@ -15,22 +16,21 @@ export const writeUsage = (usage: TokenUsage): JsonObject => ({
 });
 
 /** Null where there is none. `cost` is OpenRouter's, in USD. */
-export function readUsage(value: unknown): TokenUsage | null {
-  if (!isObject(value)) return null;
-  const input = isObject(value.input_tokens_details) ? value.input_tokens_details : {};
-  const output = isObject(value.output_tokens_details) ? value.output_tokens_details : {};
+export function readUsage(response: JsonObject): TokenUsage | null {
+  const usage = objectAt(response, 'usage');
+  if (usage === undefined) return null;
+  const input = objectAt(usage, 'input_tokens_details');
+  const output = objectAt(usage, 'output_tokens_details');
+  const { cost } = usage;
   return {
-    ...NO_USAGE,
-    inputTokens: count(value.input_tokens),
-    cacheReadTokens: count(input.cached_tokens),
-    cacheWriteTokens: count(input.cache_write_tokens),
-    inputAudioTokens: count(input.audio_tokens),
-    outputTokens: count(value.output_tokens),
-    reasoningTokens: count(output.reasoning_tokens),
-    outputAudioTokens: count(output.audio_tokens),
-    ...(typeof value.cost === 'number' && value.cost >= 0 && { reportedCostMicroUsd: Math.round(value.cost * 1e6) }),
+    inputTokens: countAt(usage, 'input_tokens') ?? 0,
+    cacheReadTokens: countAt(input, 'cached_tokens') ?? 0,
+    cacheWriteTokens: countAt(input, 'cache_write_tokens') ?? 0,
+    cacheWrite1hTokens: 0,
+    inputAudioTokens: countAt(input, 'audio_tokens') ?? 0,
+    outputTokens: countAt(usage, 'output_tokens') ?? 0,
+    reasoningTokens: countAt(output, 'reasoning_tokens') ?? 0,
+    outputAudioTokens: countAt(output, 'audio_tokens') ?? 0,
+    ...(typeof cost === 'number' && cost >= 0 && { reportedCostMicroUsd: Math.round(cost * MICRO_USD) }),
   };
 }
-
-const count = (value: unknown): number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;

@@ -9,13 +9,13 @@ import type {
   Source,
   Tool,
   ToolChoice,
-  ToolResultPart,
   Turn,
   UserPart,
 } from '../conversation.js';
 import type { ModelTraits } from '../dialect.js';
-import { effortFor } from './effort.js';
-import { compact } from './fields.js';
+import { openAiEffort } from '../effort.js';
+import { dataUrl } from '../media.js';
+import { given } from '../shapes.js';
 import { encryptedOf } from './sealed.js';
 
 /** Least that OpenAI takes for `max_output_tokens`; a smaller limit is a probe that wants any answer. */
@@ -40,7 +40,7 @@ export function write(conversation: Conversation, traits: ModelTraits): JsonObje
       format: conversation.format && formatOf(conversation.format),
       verbosity: verbosityOf(conversation),
     }),
-    reasoning: orNothing({ effort: effortFor(reasoning, traits), summary: summaryOf(conversation, traits) }),
+    reasoning: orNothing({ effort: openAiEffort(reasoning, traits), summary: summaryOf(conversation, traits) }),
     include: reasoning?.sealed && traits.efforts.length > 0 ? ['reasoning.encrypted_content'] : undefined,
     metadata: metadata && Object.values(metadata).every((value) => typeof value === 'string') ? metadata : undefined,
     user: conversation.user,
@@ -70,16 +70,19 @@ function itemsOf(turn: Turn, traits: ModelTraits): JsonObject[] {
     case 'assistant':
       return assistantItems(turn.parts);
     case 'tool':
-      return [{ type: 'function_call_output', call_id: turn.callId, output: outputOf(turn.parts) }];
+      return [{ type: 'function_call_output', call_id: turn.callId, output: outputOf(turn) }];
   }
 }
 
 const message = (role: string, content: JsonObject[]): JsonObject => ({ type: 'message', role, content });
 
-function outputOf(parts: ToolResultPart[]): JsonValue {
-  const [first] = parts;
-  if (!first) return '';
-  return first.type === 'text' && parts.length === 1 ? first.text : parts.map(inputPart);
+/** The API has no flag for what failed: its text says so. */
+function outputOf({ parts, isError }: Extract<Turn, { role: 'tool' }>): JsonValue {
+  const [first, ...others] = parts;
+  const said = first?.type === 'text' ? `${isError ? 'Error: ' : ''}${first.text}` : isError ? 'Error:' : null;
+  const rest = first?.type === 'text' ? others : parts;
+  if (rest.length === 0) return said ?? '';
+  return [...(said === null ? [] : [{ type: 'input_text', text: said }]), ...rest.map(inputPart)];
 }
 
 /** Neighbouring texts and refusals are one message; ids are left out, as nothing is kept under them. */
@@ -156,7 +159,7 @@ function documentPart({ source, filename }: DocumentPart): JsonObject {
 }
 
 const urlOf = (source: Exclude<Source, { kind: 'file' }>): string =>
-  source.kind === 'url' ? source.url : `data:${source.mediaType};base64,${source.data}`;
+  source.kind === 'url' ? source.url : dataUrl(source.mediaType, source.data);
 
 /** Left out, `strict` would be true here, unlike in the other APIs. */
 const toolOf = (tool: Tool): JsonObject[] =>
@@ -186,7 +189,7 @@ const formatOf = (format: OutputFormat): JsonObject =>
       })
     : { type: format.type };
 
-const defined = (fields: { [key: string]: JsonValue | undefined }): JsonObject => compact(fields) as JsonObject;
+const defined = (fields: { [key: string]: JsonValue | undefined }): JsonObject => given<JsonObject>(fields);
 
 function orNothing(fields: { [key: string]: JsonValue | undefined }): JsonObject | undefined {
   const left = defined(fields);

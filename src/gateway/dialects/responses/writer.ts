@@ -2,6 +2,7 @@ import type { KilnError } from '../../../common/errors.js';
 import type { JsonObject, JsonValue } from '../../../common/json.js';
 import { type FinishReason, NO_USAGE, type StreamEvent, type TokenUsage } from '../conversation.js';
 import type { Echo, StreamFailure, StreamWriter } from '../dialect.js';
+import { sse } from '../sse.js';
 import { keepableItems, type KeptItem, keepsItems } from './items.js';
 import { Output } from './output.js';
 import { endOf, responseObject, type Standing } from './response.js';
@@ -102,9 +103,8 @@ export class ResponsesWriter implements StreamWriter {
   }
 
   #emit(type: string, fields: { [key: string]: JsonValue }): void {
-    const data = JSON.stringify({ type, sequence_number: this.#sequence, ...fields });
+    this.#frames += sse(type, JSON.stringify({ type, sequence_number: this.#sequence, ...fields }));
     this.#sequence += 1;
-    this.#frames += `event: ${type}\ndata: ${data}\n\n`;
   }
 
   #flush(): string {

@@ -113,7 +113,7 @@ export const bedrock: SyncAdapter = {
           }),
         );
         const text = JSON.stringify({ input_tokens: counted.inputTokens ?? 0 });
-        return answer(Readable.from([text]), 'application/json');
+        return answer(Readable.from([Buffer.from(text)]), 'application/json');
       }
       if (call.stream) {
         const { body: stream } = await client.send(new InvokeModelWithResponseStreamCommand(input));
