@@ -66,7 +66,9 @@ const emulatorOf = (route: SyncRoute): string =>
     ? (new URL(route.endpoints[0] ?? '').pathname.split('/')[1] ?? '')
     : route.provider;
 
-async function answeredBy(alias: string): Promise<{ route: string | null; status: number; length: number; error?: string }> {
+async function answeredBy(
+  alias: string,
+): Promise<{ route: string | null; status: number; length: number; error?: string }> {
   const model = kiln.app.get(Catalog).listedSync(alias);
   const response = await request(BY_WILDCARD[alias] ?? alias, model?.modality ?? 'text');
   const bytes = Buffer.from(await response.arrayBuffer());
