@@ -222,7 +222,7 @@ describe('errors are the same in the code, the document and the docs', () => {
       .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
 
   test('types, with their statuses', async () => {
-    const page = await readFile(join(ROOT, 'docs/api.md'), 'utf8');
+    const page = await readFile(join(ROOT, 'docs/api/README.md'), 'utf8');
     const documented = rows(page, 'Errors').map(([, type = '', status]) => [type, Number(status)]);
     const known = Object.entries(ERROR_TYPES).map(([type, { status }]) => [type, status]);
     expect(documented).toEqual(known);

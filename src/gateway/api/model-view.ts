@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../common/json.js';
-import type { Model, PriceRule, Route } from '../../catalog/schema.js';
+import type { Model, PriceRule, RouteBase } from '../../catalog/schema.js';
 
 /** Client price of one unit. */
 export interface PriceView {
@@ -12,8 +12,8 @@ export interface PriceView {
   date: string;
 }
 
-/** A model in OpenAI's and Anthropic's shape at once, with what both leave out. */
-export interface ModelView {
+/** What OpenAI's and Anthropic's clients read of a model, at once. */
+export interface ModelHead {
   id: string;
   object: 'model';
   type: 'model';
@@ -24,26 +24,32 @@ export interface ModelView {
   /** RFC 3339, as Anthropic has it. */
   created_at: string;
   owned_by: string;
+}
+
+export interface RouteView {
+  provider: string;
+  model: string;
+  retires_on?: string;
+  /** Another model under this alias. */
+  substitute: boolean;
+  /** Answers while the GPU before it wakes. */
+  bridge: boolean;
+  sandbox: boolean;
+}
+
+/** A model that jobs are made for, with what the clients' shapes leave out. */
+export interface ModelView extends ModelHead {
   modality: Model['modality'];
   operations: string[];
   limits: JsonObject;
   price: PriceView;
   input_schema: JsonObject;
   /** In order of choice, those that take work now. */
-  routes: {
-    provider: string;
-    model: string;
-    retires_on?: string;
-    /** Another model under this alias. */
-    substitute: boolean;
-    /** Answers while the GPU before it wakes. */
-    bridge: boolean;
-    sandbox: boolean;
-  }[];
+  routes: RouteView[];
 }
 
 /** 12 digits: a product such as 0.1 × 3 leaves binary dust behind. */
-const withoutDust = (value: number): number => Number(value.toPrecision(12));
+export const withoutDust = (value: number): number => Number(value.toPrecision(12));
 
 const priceView = (rule: PriceRule): PriceView => ({
   unit: rule.unit,
@@ -58,10 +64,23 @@ const priceView = (rule: PriceRule): PriceView => ({
 });
 
 /** Whether this process can still send work there. */
-export const isLive = (route: Route, now: Date): boolean =>
+const isLive = (route: RouteBase, now: Date): boolean =>
   route.disabled === null && (route.sandbox || route.retiresOn === null || now.getTime() < Date.parse(route.retiresOn));
 
-export const modelView = (model: Model, now: Date): ModelView => ({
+/** Routes that can still be sent work; none: the model is not shown. */
+export const liveRoutes = <R extends RouteBase>({ routes }: { routes: readonly R[] }, now: Date): R[] =>
+  routes.filter((route) => isLive(route, now));
+
+export const routeView = (route: RouteBase): RouteView => ({
+  provider: route.provider,
+  model: route.model,
+  ...(route.retiresOn !== null && !route.sandbox && { retires_on: route.retiresOn }),
+  substitute: route.substitute,
+  bridge: route.bridge,
+  sandbox: route.sandbox,
+});
+
+export const modelHead = (model: { id: string; title: string; description: string; created: number }): ModelHead => ({
   id: model.id,
   object: 'model',
   type: 'model',
@@ -70,19 +89,14 @@ export const modelView = (model: Model, now: Date): ModelView => ({
   created: model.created,
   created_at: new Date(model.created * 1000).toISOString(),
   owned_by: 'kiln',
+});
+
+export const modelView = (model: Model, now: Date): ModelView => ({
+  ...modelHead(model),
   modality: model.modality,
   operations: model.operations,
   limits: model.limits,
   price: priceView(model.price),
   input_schema: model.inputJsonSchema,
-  routes: model.routes
-    .filter((route) => isLive(route, now))
-    .map((route) => ({
-      provider: route.provider,
-      model: route.model,
-      ...(route.retiresOn !== null && !route.sandbox && { retires_on: route.retiresOn }),
-      substitute: route.substitute,
-      bridge: route.bridge,
-      sandbox: route.sandbox,
-    })),
+  routes: liveRoutes(model, now).map(routeView),
 });

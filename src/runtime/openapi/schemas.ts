@@ -18,7 +18,7 @@ const object = z.record(z.string(), z.json());
 export const error = z.strictObject({
   error: z.strictObject({
     message: text.describe('For people: the field, what came, what is allowed.'),
-    type: z.enum(Object.keys(ERROR_TYPES) as [string, ...string[]]).describe('The reason; see docs/api.md.'),
+    type: z.enum(Object.keys(ERROR_TYPES) as [string, ...string[]]).describe('The reason; see docs/api.'),
     code: text.describe("OpenAI's word where one exists, else the status."),
     param: text.nullable().describe('The field it is about.'),
   }),
