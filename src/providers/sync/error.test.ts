@@ -37,10 +37,6 @@ test.each([
   expect(error.detail.upstreamStatus).toBe(status);
 });
 
-test('a list around the envelope, as Google has it, loses nothing but the words', () => {
-  expect(read(429, [{ error: { code: 429, message: 'slow' } }])).toMatchObject({ kind: 'rate_limited' });
-});
-
 test.each([
   ["This model's maximum context length is 8192 tokens.", { code: 'context_length_exceeded' }],
   ['prompt is too long: 210000 tokens > 200000 maximum', { type: 'invalid_request_error' }],
@@ -70,4 +66,23 @@ test.each([
   [null, 'unavailable'],
 ])('an error inside of a 200 that says %s is %s', (code, kind) => {
   expect(faultError({ message: 'x', code }).kind).toBe(kind);
+});
+
+test.each([
+  ['its status where the type is the one of every refusal', 500, 'invalid_request_error', 'internal'],
+  ['its status where that names the trouble', 503, 'invalid_request_error', 'unavailable'],
+  ['its word where the status says little', 400, 'insufficient_quota', 'quota'],
+  ['bad input where nothing says more', 400, 'invalid_request_error', 'invalid_input'],
+])('is told by %s', (_case, status, code, kind) => {
+  expect(read(status, { error: { message: 'no', type: 'invalid_request_error', code } }).kind).toBe(kind);
+});
+
+test('reads the list of one that Google sends', () => {
+  const error = read(400, [
+    { error: { code: 400, message: 'Invalid JSON payload received.', status: 'INVALID_ARGUMENT' } },
+  ]);
+  expect(error).toMatchObject({
+    kind: 'invalid_input',
+    message: expect.stringContaining('Invalid JSON payload') as string,
+  });
 });

@@ -4,7 +4,7 @@ import { parseMaybe } from '../exchange.js';
 import { fromStatus, kindOfStatus, RAW_MAX_CHARS, retryAfterMs, type HttpAnswer } from '../http-errors.js';
 
 /** OpenAI's and Anthropic's envelopes, and what servers make of them; OpenRouter's `code` is a number. */
-const envelope = z.object({
+const single = z.object({
   error: z.union([
     z.string(),
     z.object({
@@ -15,6 +15,8 @@ const envelope = z.object({
     }),
   ]),
 });
+/** Google's OpenAI-compatible endpoint sends a list of one. */
+const envelope = z.union([single, z.tuple([single]).transform(([only]) => only)]);
 
 /** Kinds by `error.code`, else by `error.type`: OpenAI's, Anthropic's, and those of servers that speak as they do. */
 const BY_WORD: Readonly<Record<string, ProviderErrorKind>> = {
@@ -60,10 +62,9 @@ function saidBy(text: string): Said {
 }
 
 function kindOf(status: number, { words, message }: Said, headers: Headers): ProviderErrorKind {
-  // A status that names the trouble is worth more than a type every refusal has.
+  // A status that names the trouble is worth more than a type every refusal has: DeepSeek's 500 says invalid_request_error too.
   const byStatus = kindOfStatus(status);
-  const known = words.flatMap((word) => BY_WORD[word] ?? []);
-  const [first] = byStatus === 'invalid_input' ? known.filter((kind) => kind !== 'invalid_input') : known;
+  const [first] = words.flatMap((word) => BY_WORD[word] ?? []).filter((kind) => kind !== 'invalid_input');
   if (status === 429 && headers.get('x-should-retry') === 'false') return 'quota';
   if (status === 429 && words.includes('insufficient_quota')) return 'quota';
   if (byStatus === 'invalid_input' && message !== null && TOO_LONG.test(message)) return 'invalid_input';
