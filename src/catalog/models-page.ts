@@ -2,6 +2,7 @@ import { MICRO_USD } from '../common/money.js';
 import type { Catalog } from './catalog.service.js';
 import { allowed, defaultOf, MEDIA_SHAPES } from './fields.js';
 import type { FieldRule, FieldSpec, Model, PriceRule, Rate, Route, Scalar } from './schema.js';
+import { syncModelsPart } from './sync-models-page.js';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 const row = (...cells: string[]): string => `| ${cells.map(cell).join(' | ')} |`;
@@ -99,6 +100,7 @@ export function modelsPage(catalog: Catalog): string {
       row(`[${id}](#${id.replaceAll(/[^a-z0-9-]/g, '')})`, modality, operations.join(', ')),
     ),
     '',
+    ...syncModelsPart(catalog.syncs()),
     ...models.flatMap(section),
   ].join('\n');
 }

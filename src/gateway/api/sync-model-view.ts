@@ -25,7 +25,7 @@ export interface SyncModelView extends ModelHead {
   /** Anthropic's names for the longest prompt and answer, in tokens; null where the modality has none. */
   max_input_tokens: number | null;
   max_tokens: number | null;
-  /** Null: the provider's own list says it, model by model. */
+  /** Null: of a wildcard, whose models have each their own. */
   price: UsagePriceView | null;
   routes: RouteView[];
 }

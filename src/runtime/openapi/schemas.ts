@@ -195,7 +195,7 @@ export const model = z.strictObject({
   features: z.array(text).optional().describe('What a text model can be asked for beyond text.'),
   max_input_tokens: whole.nullish(),
   max_tokens: whole.nullish(),
-  price: object.nullable().describe("Null where the provider's own list says it."),
+  price: object.nullable().describe('Null for wildcards: each of their models has its own.'),
   input_schema: object.optional().describe("JSON Schema of a job's `input`, of models that jobs are made for."),
   routes: z.array(object),
 });
