@@ -7,7 +7,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Test } from '@nestjs/testing';
 import { CatalogModule, catalogFrom } from '../src/catalog/catalog.module.js';
 import { KilnError } from '../src/common/errors.js';
-import { GatewayModule } from '../src/gateway/gateway.module.js';
+import { ModelsController } from '../src/gateway/api/models.controller.js';
 import { assertModelAllowed, type AuthKey } from '../src/keys/auth-key.js';
 import { KeyGuard } from '../src/keys/key.guard.js';
 import { Keys } from '../src/keys/keys.js';
@@ -56,7 +56,8 @@ beforeAll(async () => {
   const sources = { catalogFile: join(dir, 'mine.yaml'), credentials: {}, endpoints: {} };
   const catalog = catalogFrom(sources, { url: 'http://127.0.0.1:1', credential: 'x' }, adapters, () => new Date());
   const built = await Test.createTestingModule({
-    imports: [CatalogModule.forRoot(catalog), { module: SomeKeys, global: true }, GatewayModule],
+    imports: [CatalogModule.forRoot(catalog), { module: SomeKeys, global: true }],
+    controllers: [ModelsController],
   }).compile();
   app = built.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false });
   app.useGlobalFilters({
@@ -97,6 +98,31 @@ it('lists every model in both shapes at once', async () => {
       expect.objectContaining({ provider: 'google', model: 'veo-3.1-generate-001', sandbox: true }),
     ]) as unknown,
   });
+});
+
+it('shows what is answered at once with its endpoints, lengths and prices', async () => {
+  const { status, body } = await get('/v1/models/claude-sonnet');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    id: 'claude-sonnet',
+    object: 'model',
+    type: 'model',
+    modality: 'text',
+    operations: ['chat.completions', 'responses', 'messages'],
+    limits: { context_tokens: 200_000, max_output_tokens: 64_000 },
+    max_input_tokens: 200_000,
+    features: expect.arrayContaining(['tools', 'vision']) as unknown,
+    price: {
+      unit: 'usage',
+      // Twice the list price: 3, 0.30 and 15 dollars a million.
+      micro_usd_per_million: { input_tokens: 6_000_000, cache_read_tokens: 600_000, output_tokens: 30_000_000 },
+    },
+  });
+  expect((body['routes'] as { provider: string }[]).map(({ provider }) => provider)).toEqual([
+    'bedrock',
+    'anthropic',
+    'openrouter',
+  ]);
 });
 
 it('lists only what the key may call', async () => {

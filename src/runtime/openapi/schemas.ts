@@ -6,6 +6,7 @@ import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
 import { pictures } from './facades.js';
+import { GATEWAY_SCHEMAS } from './gateway.js';
 import { video } from './videos.js';
 
 const time = z.iso.datetime();
@@ -191,8 +192,11 @@ export const model = z.strictObject({
   modality: text,
   operations: z.array(text),
   limits: object,
-  price: object,
-  input_schema: object.describe("JSON Schema of a job's `input` for this model."),
+  features: z.array(text).optional().describe('What a text model can be asked for beyond text.'),
+  max_input_tokens: whole.nullish(),
+  max_tokens: whole.nullish(),
+  price: object.nullable().describe("Null where the provider's own list says it."),
+  input_schema: object.optional().describe("JSON Schema of a job's `input`, of models that jobs are made for."),
   routes: z.array(object),
 });
 
@@ -263,6 +267,7 @@ export const SCHEMAS = {
   Deleted: deleted,
   Pictures: pictures,
   Video: video,
+  ...GATEWAY_SCHEMAS,
   Thing: thing,
 } as const satisfies Record<string, z.ZodType>;
 export type SchemaName = keyof typeof SCHEMAS;
