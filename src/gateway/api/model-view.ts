@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../common/json.js';
-import type { Model, PriceRule, Route } from '../../catalog/schema.js';
+import type { Model, PriceRule, RouteBase } from '../../catalog/schema.js';
 
 /** Client price of one unit. */
 export interface PriceView {
@@ -12,8 +12,8 @@ export interface PriceView {
   date: string;
 }
 
-/** A model in OpenAI's and Anthropic's shape at once, with what both leave out. */
-export interface ModelView {
+/** What every model says of itself: OpenAI's and Anthropic's shape at once. */
+export interface ModelFacts {
   id: string;
   object: 'model';
   type: 'model';
@@ -24,22 +24,29 @@ export interface ModelView {
   /** RFC 3339, as Anthropic has it. */
   created_at: string;
   owned_by: string;
+}
+
+/** A way that an alias is served. */
+export interface RouteView {
+  provider: string;
+  model: string;
+  retires_on?: string;
+  /** Another model under this alias. */
+  substitute: boolean;
+  /** Answers while the GPU before it wakes. */
+  bridge: boolean;
+  sandbox: boolean;
+}
+
+/** A model that jobs are made for. */
+export interface ModelView extends ModelFacts {
   modality: Model['modality'];
   operations: string[];
   limits: JsonObject;
   price: PriceView;
   input_schema: JsonObject;
   /** In order of choice, those that take work now. */
-  routes: {
-    provider: string;
-    model: string;
-    retires_on?: string;
-    /** Another model under this alias. */
-    substitute: boolean;
-    /** Answers while the GPU before it wakes. */
-    bridge: boolean;
-    sandbox: boolean;
-  }[];
+  routes: RouteView[];
 }
 
 /** 12 digits: a product such as 0.1 × 3 leaves binary dust behind. */
@@ -58,10 +65,10 @@ const priceView = (rule: PriceRule): PriceView => ({
 });
 
 /** Whether this process can still send work there. */
-export const isLive = (route: Route, now: Date): boolean =>
+export const isLive = (route: RouteBase, now: Date): boolean =>
   route.disabled === null && (route.sandbox || route.retiresOn === null || now.getTime() < Date.parse(route.retiresOn));
 
-export const modelView = (model: Model, now: Date): ModelView => ({
+export const factsOf = (model: Pick<Model, 'id' | 'title' | 'description' | 'created'>): ModelFacts => ({
   id: model.id,
   object: 'model',
   type: 'model',
@@ -70,19 +77,23 @@ export const modelView = (model: Model, now: Date): ModelView => ({
   created: model.created,
   created_at: new Date(model.created * 1000).toISOString(),
   owned_by: 'kiln',
+});
+
+export const routeView = (route: RouteBase): RouteView => ({
+  provider: route.provider,
+  model: route.model,
+  ...(route.retiresOn !== null && !route.sandbox && { retires_on: route.retiresOn }),
+  substitute: route.substitute,
+  bridge: route.bridge,
+  sandbox: route.sandbox,
+});
+
+export const modelView = (model: Model, now: Date): ModelView => ({
+  ...factsOf(model),
   modality: model.modality,
   operations: model.operations,
   limits: model.limits,
   price: priceView(model.price),
   input_schema: model.inputJsonSchema,
-  routes: model.routes
-    .filter((route) => isLive(route, now))
-    .map((route) => ({
-      provider: route.provider,
-      model: route.model,
-      ...(route.retiresOn !== null && !route.sandbox && { retires_on: route.retiresOn }),
-      substitute: route.substitute,
-      bridge: route.bridge,
-      sandbox: route.sandbox,
-    })),
+  routes: model.routes.filter((route) => isLive(route, now)).map(routeView),
 });
