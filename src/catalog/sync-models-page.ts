@@ -68,7 +68,9 @@ function factsText(model: SyncModel): string[] {
   return [
     ...(model.contextTokens === null ? [] : [`- at most ${tokens(model.contextTokens)} tokens an input`]),
     ...Object.entries(model.limits).map(([name, value]) => {
-      const values = (Array.isArray(value) ? value : [value]).map((one) => code(String(one)));
+      const values = (Array.isArray(value) ? value : [value]).map((one) =>
+        code(typeof one === 'string' ? one : JSON.stringify(one)),
+      );
       return `- ${name.replaceAll('_', ' ')}: ${values.join(', ')}`;
     }),
   ];
