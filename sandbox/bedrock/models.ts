@@ -17,6 +17,7 @@ const MODELS: readonly BedrockModel[] = [
   { id: 'anthropic.claude-sonnet-5-5', claude: 'claude-sonnet-5-5', needsProfile: true },
   { id: 'anthropic.claude-opus-5-5', claude: 'claude-opus-5-5', needsProfile: true },
   { id: 'anthropic.claude-opus-5', claude: 'claude-opus-5', needsProfile: true },
+  { id: 'anthropic.claude-fable-5', claude: 'claude-fable-5', needsProfile: true },
   { id: 'anthropic.claude-sonnet-5', claude: 'claude-sonnet-5', needsProfile: true },
   { id: 'anthropic.claude-opus-4-8', claude: 'claude-opus-4-8', needsProfile: true },
   { id: 'anthropic.claude-opus-4-7', claude: 'claude-opus-4-7', needsProfile: true },

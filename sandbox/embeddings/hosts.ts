@@ -2,7 +2,7 @@
  * Who serves embeddings below which path, and how their wires differ.
  *
  * OpenAI: its Node client's types and `providers/openai.md`. DeepInfra: its published OpenAPI schema `OpenAIEmbeddingsIn` (more
- * dimensions than a model has are padded with zeros). Google: "OpenAI compatibility" of the Gemini API. vLLM:
+ * dimensions than a model has are padded with zeros). OpenRouter: its API reference, "Submit an embedding request". Google: "OpenAI compatibility" of the Gemini API. vLLM:
  * entrypoints/openai/protocol.py.
  */
 import type { Provider } from '../faults.js';
@@ -92,6 +92,17 @@ export const EMBEDDING_HOSTS: readonly EmbeddingHost[] = [
     fields: null,
     beyond: 'padded',
     isNumbered: false,
+  },
+  {
+    provider: 'openrouter',
+    prefix: prefixOf('openrouter'),
+    models: { 'openai/text-embedding-3-small': model(1536, 8192), 'openai/text-embedding-3-large': model(3072, 8192) },
+    maxItems: 2048,
+    maxRequestTokens: 300_000,
+    takesTokenIds: true,
+    fields: null,
+    beyond: 'refused',
+    isNumbered: true,
   },
   {
     provider: 'vllm',

@@ -38,6 +38,7 @@ const model = (
 /** What OpenRouter serves by an id that is not in the table. */
 export const OTHER_MODEL: TextModel = model(131_072, 65_536, 'asked', SEES_AND_HEARS);
 
+const CLAUDE = model(1_000_000, 128_000, 'asked', ['image', 'file']);
 const GPT_5 = model(400_000, 128_000, 'asked', ['image', 'file']);
 
 /** `/openai/v1` itself is mounted by ../openai/wire.ts. */
@@ -56,6 +57,7 @@ export const OPENAI: TextVendor = {
     'gpt-5.2': GPT_5,
     'gpt-5.4': GPT_5,
     'gpt-5.4-mini': GPT_5,
+    'gpt-5.4-nano': GPT_5,
     'gpt-4.1': model(1_047_576, 32_768, 'never', ['image', 'file']),
     'gpt-4.1-mini': model(1_047_576, 32_768, 'never', ['image', 'file']),
     'gpt-4o': model(128_000, 16_384, 'never', ['image', 'file']),
@@ -108,9 +110,19 @@ export const VENDORS: readonly TextVendor[] = [
     ownFields: [],
     servesAnyModel: true,
     models: {
-      'anthropic/claude-sonnet-4.6': model(200_000, 64_000, 'asked', ['image', 'file']),
-      'anthropic/claude-opus-4.6': model(200_000, 32_000, 'asked', ['image', 'file']),
+      'anthropic/claude-sonnet-4.6': CLAUDE,
+      'anthropic/claude-opus-4.6': CLAUDE,
       'anthropic/claude-haiku-4.5': model(200_000, 64_000, 'asked', ['image', 'file']),
+      'anthropic/claude-opus-4.7': CLAUDE,
+      'anthropic/claude-opus-4.8': CLAUDE,
+      'anthropic/claude-opus-5': CLAUDE,
+      'anthropic/claude-opus-5.5': CLAUDE,
+      'anthropic/claude-sonnet-5': CLAUDE,
+      'anthropic/claude-sonnet-5.5': CLAUDE,
+      'anthropic/claude-haiku-5.5': CLAUDE,
+      'anthropic/claude-fable-5': CLAUDE,
+      'anthropic/claude-fable-5.1': CLAUDE,
+      'anthropic/claude-fable-5.2': CLAUDE,
       'deepseek/deepseek-chat': model(163_840, 163_840, 'asked'),
       'moonshotai/kimi-k2.6': model(262_144, 65_536, 'asked', SEES),
       'openai/gpt-5.4': GPT_5,
@@ -126,6 +138,7 @@ export const VENDORS: readonly TextVendor[] = [
     ownFields: [],
     servesAnyModel: false,
     models: {
+      'deepseek-flash': model(1_000_000, 384_000, 'asked'),
       'deepseek-chat': model(1_000_000, 384_000, 'asked'),
       'deepseek-reasoner': model(1_000_000, 384_000, 'always'),
       'deepseek-v4-flash': model(1_000_000, 384_000, 'asked'),
@@ -179,6 +192,8 @@ export const VENDORS: readonly TextVendor[] = [
     models: {
       'Qwen/Qwen3-30B-A3B': model(40_960, 40_960, 'asked'),
       'Qwen/Qwen3-Coder-480B-A35B-Instruct': model(262_144, 262_144, 'never'),
+      'Qwen/Qwen3-Coder-480B-A35B-Instruct-Turbo': model(262_144, 66_536, 'never'),
+      'Qwen/Qwen3.5-397B-A17B': model(262_144, 81_920, 'asked', SEES),
       'deepseek-ai/DeepSeek-V4-Flash': model(1_000_000, 384_000, 'asked'),
       'moonshotai/Kimi-K2.6': model(262_144, 262_144, 'asked', SEES),
       'MiniMaxAI/MiniMax-M3': model(1_000_000, 131_072, 'asked'),

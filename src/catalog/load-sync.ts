@@ -15,7 +15,8 @@ export interface SyncMeans extends RouteMeans {
 const PRICED: Readonly<Record<SyncModality, readonly (readonly (keyof UsageRates)[])[]>> = {
   text: [['input', 'output']],
   embedding: [['input']],
-  speech: [['characters'], ['input', 'output']],
+  // Spoken answers don't say what they took, so only the text is counted.
+  speech: [['characters']],
   transcription: [['audioSeconds'], ['input', 'output']],
 };
 
