@@ -188,8 +188,10 @@ export const model = z.strictObject({
   modality: text,
   operations: z.array(text),
   limits: object,
-  price: object,
-  input_schema: object.describe("JSON Schema of a job's `input` for this model."),
+  price: object.nullable(),
+  input_schema: object
+    .describe("JSON Schema of a job's `input` for this model; of models that jobs are made for.")
+    .optional(),
   routes: z.array(object),
 });
 
