@@ -1,63 +1,134 @@
 import { MICRO_USD } from '../common/money.js';
-import type { SyncModel, SyncRoute, UsagePrice, UsageRates } from './sync-schema.js';
+import { code, heading, headRule, routeNotes, row } from './page-parts.js';
+import { catalogPrice, shownRates } from './route-price.js';
+import type { SyncModality, SyncModel, SyncRoute, UsagePrice, UsageRates } from './sync-schema.js';
 
-const SECONDS_PER_MINUTE = 60;
+const SECTIONS: Readonly<Record<SyncModality, string>> = {
+  text: 'Text',
+  embedding: 'Embeddings',
+  speech: 'Speech',
+  transcription: 'Transcription',
+};
 
-/** What a rate is said for, in the order of the page; a million of each but audio, which is sold by the minute. */
-const KINDS: readonly [kind: keyof UsageRates, name: string][] = [
-  ['input', 'in'],
-  ['cacheRead', 'cache read'],
-  ['cacheWrite', 'cache write'],
-  ['inputAudio', 'audio in'],
-  ['output', 'out'],
-  ['outputAudio', 'audio out'],
-  ['characters', 'characters'],
-  ['audioSeconds', 'minute'],
+/** What is counted, in words. */
+const WORDS: Readonly<Record<string, string>> = {
+  input_tokens: 'input',
+  cache_read_tokens: 'cache read',
+  cache_write_tokens: 'cache write',
+  cache_write_1h_tokens: 'cache write for an hour',
+  input_audio_tokens: 'audio input',
+  output_tokens: 'output',
+  output_audio_tokens: 'audio output',
+};
+
+const dollars = (microUsd: number): string => `$${Number((microUsd / MICRO_USD).toPrecision(6))}`;
+
+/** "input $6, output $30 per million tokens"; characters and sound have their own units. */
+function ratesText(rates: UsageRates, multiplier: number): string {
+  const shown = shownRates(rates, multiplier);
+  const tokens = shown.filter(({ of }) => of in WORDS);
+  const rest = shown.filter(({ of }) => !(of in WORDS));
+  return [
+    ...(tokens.length > 0
+      ? [
+          `${tokens.map(({ of, priceMicroUsd }) => `${WORDS[of]} ${dollars(priceMicroUsd)}`).join(', ')} per million tokens`,
+        ]
+      : []),
+    ...rest.map(
+      ({ of, priceMicroUsd }) =>
+        `${dollars(priceMicroUsd)} ${of === 'characters' ? 'per million characters' : 'per minute of audio'}`,
+    ),
+  ].join('; ');
+}
+
+function priceText({ rates, long, multiplier }: UsagePrice): string {
+  const usual = ratesText(rates, multiplier);
+  if (!long) return usual;
+  return `${usual}; above ${long.aboveInputTokens} input tokens ${ratesText(long.rates, multiplier)}`;
+}
+
+function routePrice(route: SyncRoute): string {
+  const price = catalogPrice(route);
+  if (price) return priceText(price);
+  return route.prices.size > 0 ? 'by model, below' : `the provider's list price × ${route.multiplier}`;
+}
+
+const tokens = (count: number | null): string => (count === null ? 'varies' : count.toLocaleString('en-US'));
+
+function factsText(model: SyncModel): string[] {
+  if (model.modality === 'text') {
+    const features = [...new Set(model.routes.flatMap(({ traits }) => [...traits.features]))].toSorted();
+    const efforts = [...new Set(model.routes.flatMap(({ traits }) => traits.efforts))];
+    return [
+      `- context ${tokens(model.contextTokens)} tokens, answer at most ${tokens(model.maxOutputTokens)}`,
+      `- takes ${features.map(code).join(', ')}`,
+      ...(efforts.length > 0 ? [`- reasoning efforts ${efforts.map(code).join(', ')}`] : []),
+    ];
+  }
+  return [
+    ...(model.contextTokens === null ? [] : [`- at most ${tokens(model.contextTokens)} tokens an input`]),
+    ...Object.entries(model.limits).map(([name, value]) => {
+      const values = (Array.isArray(value) ? value : [value]).map((one) =>
+        code(typeof one === 'string' ? one : JSON.stringify(one)),
+      );
+      return `- ${name.replaceAll('_', ' ')}: ${values.join(', ')}`;
+    }),
+  ];
+}
+
+const sources = (model: SyncModel): string[] => {
+  const prices = model.routes.flatMap((route) => [...(route.price ? [route.price] : []), ...route.prices.values()]);
+  return [...new Set(prices.map(({ source, date }) => `${source} (${date})`))];
+};
+
+function byModel(route: SyncRoute): string[] {
+  if (route.prices.size === 0) return [];
+  return [
+    row(`ids of ${route.provider} that begin with`, 'client price'),
+    headRule(2),
+    ...[...route.prices].map(([start, price]) => row(code(start), priceText(price))),
+    '',
+  ];
+}
+
+const section = (model: SyncModel): string[] => [
+  `### ${model.id.replace('*', '\\*')}`,
+  '',
+  `**${model.title}**. ${model.description}`,
+  '',
+  ...factsText(model),
+  '',
+  row('route', 'provider', 'model', 'client price', ''),
+  headRule(5),
+  ...model.routes.map((route) =>
+    row(code(route.id), route.provider, code(route.model), routePrice(route), routeNotes(route)),
+  ),
+  '',
+  ...model.routes.flatMap(byModel),
+  ...(sources(model).length > 0 ? [`List prices: ${sources(model).join('; ')}.`, ''] : []),
 ];
-
-function rateText(rates: UsageRates, multiplier: number): string {
-  return KINDS.flatMap(([kind, name]) => {
-    const rate = rates[kind];
-    if (rate === undefined) return [];
-    const sold = kind === 'audioSeconds' ? (rate / 1e6) * SECONDS_PER_MINUTE : rate;
-    return [`$${Number(((sold * multiplier) / MICRO_USD).toPrecision(4))} ${name}`];
-  }).join(', ');
-}
-
-const longText = ({ long, multiplier }: UsagePrice): string =>
-  long === null ? '' : `; above ${long.aboveInputTokens} tokens in: ${rateText(long.rates, multiplier)}`;
-
-function priceOf(routes: readonly SyncRoute[]): string {
-  const price = routes.find((route) => route.price !== null)?.price;
-  return price ? `${rateText(price.rates, price.multiplier)}${longText(price)}` : 'by the model';
-}
-
-const routeText = (route: SyncRoute): string =>
-  `${route.provider} \`${route.model}\`${route.substitute ? '\\*' : ''}${route.bridge ? '†' : ''}`;
-
-const row = (...cells: string[]): string => `| ${cells.join(' | ')} |`;
 
 /** The part of docs/models.md about what is answered in the request itself. */
 export function syncModelsPart(models: readonly SyncModel[]): string[] {
-  const sorted = models.toSorted((a, b) => a.modality.localeCompare(b.modality) || a.id.localeCompare(b.id));
-  return [
-    '## Text, embeddings, audio',
-    '',
-    'Answered in the request itself, by [the endpoints of OpenAI and Anthropic](api/README.md). Prices are of the first route: a million tokens or characters, a minute of audio. A route that answers in its',
-    'stead has its own. \\* another model; † answers while the GPU before it wakes. An alias that ends in `/*` takes any id of its provider.',
-    '',
-    row('alias', 'kind', 'context', 'output', 'price', 'routes'),
-    row('---', '---', '---', '---', '---', '---'),
-    ...sorted.map((model) =>
-      row(
-        `\`${model.id}\``,
-        model.modality,
-        String(model.contextTokens ?? ''),
-        String(model.maxOutputTokens ?? ''),
-        priceOf(model.routes),
-        model.routes.map(routeText).join(', '),
+  return Object.entries(SECTIONS).flatMap(([modality, title]) => {
+    const ours = models
+      .filter((model) => model.modality === modality)
+      .toSorted((a, b) => a.id.localeCompare(b.id, 'en'));
+    return [
+      `## ${title}`,
+      '',
+      row('alias', 'model', 'context', 'price of the first route'),
+      headRule(4),
+      ...ours.map((model) =>
+        row(
+          heading(model.id),
+          model.title,
+          modality === 'text' || modality === 'embedding' ? tokens(model.contextTokens) : '',
+          model.routes[0] ? routePrice(model.routes[0]) : '',
+        ),
       ),
-    ),
-    '',
-  ];
+      '',
+      ...ours.flatMap(section),
+    ];
+  });
 }

@@ -54,6 +54,8 @@ export function chatSchema(isStrict: boolean, own: readonly string[] = []) {
       content: z.union([z.string(), z.array(z.discriminatedUnion('type', [text, refusal]))]).nullish(),
       name,
       refusal: z.string().nullish(),
+      // Part of every answer, and sent back by clients that append the answer's message as it came.
+      annotations: z.array(z.unknown()).nullish(),
       audio: object({ id: z.string() }).nullish(),
       tool_calls: z.array(toolCall).min(1).optional(),
       function_call: object({ name: z.string(), arguments: z.string() }).nullish(),

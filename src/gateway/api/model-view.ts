@@ -12,8 +12,8 @@ export interface PriceView {
   date: string;
 }
 
-/** What OpenAI's and Anthropic's clients read of a model, at once. */
-export interface ModelHead {
+/** What every model says of itself: OpenAI's and Anthropic's shape at once. */
+export interface ModelFacts {
   id: string;
   object: 'model';
   type: 'model';
@@ -26,6 +26,7 @@ export interface ModelHead {
   owned_by: string;
 }
 
+/** A way that an alias is served. */
 export interface RouteView {
   provider: string;
   model: string;
@@ -37,8 +38,8 @@ export interface RouteView {
   sandbox: boolean;
 }
 
-/** A model that jobs are made for, with what the clients' shapes leave out. */
-export interface ModelView extends ModelHead {
+/** A model that jobs are made for. */
+export interface ModelView extends ModelFacts {
   modality: Model['modality'];
   operations: string[];
   limits: JsonObject;
@@ -49,7 +50,7 @@ export interface ModelView extends ModelHead {
 }
 
 /** 12 digits: a product such as 0.1 × 3 leaves binary dust behind. */
-export const withoutDust = (value: number): number => Number(value.toPrecision(12));
+const withoutDust = (value: number): number => Number(value.toPrecision(12));
 
 const priceView = (rule: PriceRule): PriceView => ({
   unit: rule.unit,
@@ -64,23 +65,10 @@ const priceView = (rule: PriceRule): PriceView => ({
 });
 
 /** Whether this process can still send work there. */
-const isLive = (route: RouteBase, now: Date): boolean =>
+export const isLive = (route: RouteBase, now: Date): boolean =>
   route.disabled === null && (route.sandbox || route.retiresOn === null || now.getTime() < Date.parse(route.retiresOn));
 
-/** Routes that can still be sent work; none: the model is not shown. */
-export const liveRoutes = <R extends RouteBase>({ routes }: { routes: readonly R[] }, now: Date): R[] =>
-  routes.filter((route) => isLive(route, now));
-
-export const routeView = (route: RouteBase): RouteView => ({
-  provider: route.provider,
-  model: route.model,
-  ...(route.retiresOn !== null && !route.sandbox && { retires_on: route.retiresOn }),
-  substitute: route.substitute,
-  bridge: route.bridge,
-  sandbox: route.sandbox,
-});
-
-export const modelHead = (model: { id: string; title: string; description: string; created: number }): ModelHead => ({
+export const factsOf = (model: Pick<Model, 'id' | 'title' | 'description' | 'created'>): ModelFacts => ({
   id: model.id,
   object: 'model',
   type: 'model',
@@ -91,12 +79,21 @@ export const modelHead = (model: { id: string; title: string; description: strin
   owned_by: 'kiln',
 });
 
+export const routeView = (route: RouteBase): RouteView => ({
+  provider: route.provider,
+  model: route.model,
+  ...(route.retiresOn !== null && !route.sandbox && { retires_on: route.retiresOn }),
+  substitute: route.substitute,
+  bridge: route.bridge,
+  sandbox: route.sandbox,
+});
+
 export const modelView = (model: Model, now: Date): ModelView => ({
-  ...modelHead(model),
+  ...factsOf(model),
   modality: model.modality,
   operations: model.operations,
   limits: model.limits,
   price: priceView(model.price),
   input_schema: model.inputJsonSchema,
-  routes: liveRoutes(model, now).map(routeView),
+  routes: model.routes.filter((route) => isLive(route, now)).map(routeView),
 });

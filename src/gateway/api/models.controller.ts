@@ -1,13 +1,12 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
 import { Catalog } from '../../catalog/catalog.service.js';
-import type { Model, RouteBase } from '../../catalog/schema.js';
-import type { SyncModel } from '../../catalog/sync-schema.js';
+import type { RouteBase } from '../../catalog/schema.js';
 import { KilnError } from '../../common/errors.js';
 import { systemClock } from '../../common/time.js';
 import { type AuthKey, isModelAllowed } from '../../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
 import { Keys } from '../../keys/keys.js';
-import { liveRoutes, type ModelView, modelView } from './model-view.js';
+import { isLive, type ModelView, modelView } from './model-view.js';
 import { type SyncModelView, syncModelView } from './sync-model-view.js';
 
 export interface ModelList {
@@ -31,16 +30,16 @@ export class ModelsController {
   @Get()
   list(@CurrentKey() key: AuthKey): ModelList {
     const now = systemClock();
-    const isShown = (model: Pick<Model | SyncModel, 'id' | 'routes'>): boolean =>
-      isModelAllowed(key, model.id) && liveRoutes<RouteBase>(model, now).length > 0;
+    const served = ({ id, routes }: { id: string; routes: readonly RouteBase[] }): boolean =>
+      isModelAllowed(key, id) && routes.some((route) => isLive(route, now));
     const data = [
       ...this.catalog
         .syncs()
-        .filter(isShown)
+        .filter(served)
         .map((model) => syncModelView(model, now)),
       ...this.catalog
         .models()
-        .filter(isShown)
+        .filter(served)
         .map((model) => modelView(model, now)),
     ];
     return {
@@ -55,21 +54,17 @@ export class ModelsController {
   /** Ids hold slashes: raw (`hexgrad/Kokoro-82M`) they are more path, from SDKs they come as %2F. */
   @Get('*')
   get(@CurrentKey() key: AuthKey, @Param('*') id: string): ModelView | SyncModelView {
-    const now = systemClock();
     const sync = this.catalog.listedSync(id) ?? this.catalog.sync(id);
-    if (sync) {
-      this.keys.assertModelAllowed(key, sync.id);
-      return syncModelView(sync, now);
-    }
-    const model = this.catalog.listed(id) ?? this.catalog.get(id);
-    if (!model) {
+    const job = this.catalog.listed(id) ?? this.catalog.get(id);
+    const now = systemClock();
+    const view = sync ? syncModelView(sync, now) : job && modelView(job, now);
+    if (!view) {
       throw new KilnError(404, 'not_found', `No model '${id.slice(0, 128)}' exists; GET /v1/models lists them.`, {
         code: 'model_not_found',
         param: 'model',
-        shouldRetry: false,
       });
     }
-    this.keys.assertModelAllowed(key, model.id);
-    return modelView(model, now);
+    this.keys.assertModelAllowed(key, id);
+    return view;
   }
 }

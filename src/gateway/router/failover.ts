@@ -14,6 +14,7 @@ import { RouteTrouble } from '../../upstreams/route-trouble.js';
 import { ASLEEP } from '../../upstreams/sync-probe.js';
 import { WarmthRepository } from '../../upstreams/warmth.repository.js';
 import { allFailed, type FailedAttempt, isVerdict } from './failure.js';
+import { InFlight } from './in-flight.js';
 import type { Opened, PricedRoute, SyncWork } from './work.js';
 
 /** Turns a good answer into something that has begun; throws ProviderError where it turns out to be none. */
@@ -44,6 +45,7 @@ export class Failover {
     private readonly credentials: Credentials,
     private readonly warmth: WarmthRepository,
     private readonly trouble: RouteTrouble,
+    private readonly inFlight: InFlight,
     private readonly logger: Logger,
   ) {}
 
@@ -76,6 +78,7 @@ export class Failover {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error('late')), limitMs);
     const signal = AbortSignal.any([work.gone, late.signal]);
+    const leave = this.inFlight.enter(late);
     try {
       const response = await this.send(work, route, endpoint, { signal, limitMs });
       const answer = await open(response, route).catch((error: unknown) => {
@@ -83,9 +86,13 @@ export class Failover {
         throw error;
       });
       void this.warmth.seenReady(endpoint, route).catch(() => undefined);
+      if (response.body.closed) leave();
+      else response.body.once('close', leave);
       return { answer, rateLimits: rateLimitsOf(response.headers), ttfbMs: performance.now() - work.startedAtMs };
     } catch (error) {
+      leave();
       if (work.gone.aborted) throw clientGone(error);
+      if (late.signal.reason instanceof KilnError) throw late.signal.reason;
       const failure = late.signal.aborted
         ? new ProviderError('timeout', 'rejected', `nothing of an answer within ${Math.round(limitMs)} ms`)
         : toProviderError(error);

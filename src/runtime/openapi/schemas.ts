@@ -180,7 +180,7 @@ export const webhookSecret = z.strictObject({
   previous_expires_at: time.nullable(),
 });
 
-export const model = z.strictObject({
+const modelFacts = {
   id: text,
   object: z.literal('model'),
   type: z.literal('model'),
@@ -190,15 +190,52 @@ export const model = z.strictObject({
   created_at: time,
   owned_by: text,
   modality: text,
-  operations: z.array(text),
   limits: object,
-  features: z.array(text).optional().describe('What a text model can be asked for beyond text.'),
-  max_input_tokens: whole.nullish(),
-  max_tokens: whole.nullish(),
-  price: object.nullable().describe('Null for wildcards: each of their models has its own.'),
-  input_schema: object.optional().describe("JSON Schema of a job's `input`, of models that jobs are made for."),
-  routes: z.array(object),
-});
+  routes: z.array(object).describe('In order of choice.'),
+};
+
+const jobModel = z
+  .strictObject({
+    ...modelFacts,
+    operations: z.array(text),
+    price: object,
+    input_schema: object.describe("JSON Schema of a job's `input` for this model."),
+  })
+  .describe('A model that jobs are made for.');
+
+const rates = z.array(
+  z.strictObject({
+    of: text.describe('What is counted: `input_tokens`, `output_tokens`, `characters`, `audio_seconds`, …'),
+    per: whole.describe('So many of it cost `price_micro_usd`.'),
+    price_micro_usd: amount,
+  }),
+);
+
+const syncModel = z
+  .strictObject({
+    ...modelFacts,
+    wildcard: z.boolean().describe('Ends in `/*`: stands for every id that begins like it.'),
+    max_input_tokens: whole.nullable(),
+    max_tokens: whole.nullable().describe('Longest answer.'),
+    capabilities: z.null(),
+    line: z.null(),
+    lifecycle: z.literal('active'),
+    deprecated_at: z.null(),
+    retires_at: z.null(),
+    price: z
+      .strictObject({
+        unit: z.literal('usage'),
+        rates,
+        long: z.strictObject({ above_input_tokens: whole, rates }).optional(),
+        source: text,
+        date: text,
+      })
+      .nullable()
+      .describe('Of the first route; null where it depends on the id that a wildcard stands for.'),
+  })
+  .describe('A model that answers in the request itself.');
+
+export const model = z.union([jobModel, syncModel]);
 
 const keyFields = {
   id: text,

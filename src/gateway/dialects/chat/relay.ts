@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { Conversation } from '../conversation.js';
 import type { Echo, ModelTraits, Relay, SseFrame } from '../dialect.js';
 import { isObject } from '../shapes.js';
+import { joinedCalls, signatureOf, signedMessages } from '../signed-calls.js';
 import { sseOf } from '../sse.js';
 import { unsupportedByModel } from '../traits.js';
 import { listAt, objectAt, parseObject } from '../upstream-json.js';
@@ -9,7 +10,7 @@ import { listAt, objectAt, parseObject } from '../upstream-json.js';
 export const relay: Relay = {
   unsupported: (conversation, traits) => unsupportedByModel(conversation, traits, 'chat'),
   request,
-  answer: (body, echo) => ({ ...body, model: echo.model }),
+  answer,
   frame,
 };
 
@@ -19,10 +20,25 @@ function request(body: JsonObject, conversation: Conversation, traits: ModelTrai
   const options = streamOptions(stream_options, conversation, traits);
   return {
     ...rest,
-    messages: messages(body['messages'], conversation, traits),
+    messages: signedMessages(messages(body['messages'], conversation, traits), traits.signsCalls === true),
     ...(limit !== undefined && { [traits.maxTokensField]: Math.min(limit, traits.maxOutputTokens) }),
     ...(options !== undefined && { stream_options: options }),
   };
+}
+
+function answer(body: JsonObject, echo: Echo): JsonObject {
+  const named = { ...body, model: echo.model };
+  const choices = listAt(body, 'choices');
+  if (!choices.some((choice) => listAt(objectAt(choice, 'message'), 'tool_calls').some(signatureOf))) return named;
+  return { ...named, choices: choices.map((choice) => withJoinedCalls(choice, 'message')) };
+}
+
+function withJoinedCalls(choice: JsonObject, key: 'message' | 'delta'): JsonObject {
+  const said = objectAt(choice, key);
+  const calls = listAt(said, 'tool_calls');
+  return said === undefined || calls.length === 0
+    ? choice
+    : { ...choice, [key]: { ...said, tool_calls: joinedCalls(calls) } };
 }
 
 function streamOptions(
@@ -70,11 +86,19 @@ const MODEL = /(?<!\\)"model"\s*:\s*"(?:[^"\\]|\\.)*"/;
 const NO_USAGE = /,\s*"usage"\s*:\s*null|(?<!\\)"usage"\s*:\s*null\s*,/;
 const SOME_USAGE = /(?<!\\)"usage"\s*:\s*\{/;
 
+/** Only chunks of signed calls have it as a key; in text its quotes are escaped. */
+const SIGNED = '"thought_signature"';
+
 /**
  * The chunk with the alias for its model and without usage that nobody asked for. As text: a parse of every token's chunk
  * would cost more than all else. Where something opens before the model, that model may be another's: the chunk is parsed.
  */
 function frame(given: SseFrame, echo: Echo): string {
+  if (!given.data.includes(SIGNED)) return relayed(given, echo);
+  return relayed({ ...given, data: withSignedIds(given.data) }, echo);
+}
+
+function relayed(given: SseFrame, echo: Echo): string {
   const data = given.data.trimStart();
   if (data[0] !== '{') return sseOf(given);
   const unasked = !echo.conversation.includeUsage;
@@ -106,4 +130,16 @@ function withoutUsage({ usage, ...chunk }: JsonObject): JsonObject | null {
     ...('x_groq' in chunk && { x_groq: groq }),
     ...('choices' in chunk && { choices: choices.map(({ usage: _choiceUsage, ...choice }) => choice) }),
   };
+}
+
+/** A call's chunk with the signature in its id alone: a client gives back what it knows. */
+function withSignedIds(data: string): string {
+  const chunk = parseObject(data);
+  const choices = listAt(chunk, 'choices').map((choice) => {
+    const joined = withJoinedCalls(choice, 'delta');
+    const delta = objectAt(joined, 'delta');
+    const calls = listAt(delta, 'tool_calls').map(({ extra_content: _signed, ...call }) => call);
+    return delta === undefined ? joined : { ...joined, delta: { ...delta, tool_calls: calls } };
+  });
+  return JSON.stringify({ ...chunk, choices });
 }
