@@ -87,6 +87,7 @@ function traitsOf(model: TraitsFile, route: TraitsFile, maxOutputTokens: number)
     streamUsage: file.stream_usage ?? base.streamUsage,
     cacheMarks: file.cache_marks,
     reasoningField: file.reasoning_field,
+    signsCalls: file.signs_calls,
   };
 }
 

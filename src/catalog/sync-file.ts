@@ -43,6 +43,7 @@ const traits = z
     stream_usage: z.boolean(),
     cache_marks: z.boolean(),
     reasoning_field: z.enum(['reasoning_content', 'reasoning']),
+    signs_calls: z.boolean(),
   })
   .partial();
 export type TraitsFile = z.output<typeof traits>;

@@ -48,6 +48,8 @@ export interface ModelTraits {
   cacheMarks?: boolean;
   /** Where a chat server takes the reasoning of earlier turns back; left out where it refuses or ignores it. */
   reasoningField?: 'reasoning_content' | 'reasoning';
+  /** Whether it signs its tool calls and wants the signatures back (Gemini 3). */
+  signsCalls?: boolean;
 }
 
 /** One way to answer an alias at once. */

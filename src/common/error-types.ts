@@ -8,6 +8,7 @@ interface ErrorAbout {
 /** Every `error.type`, with its status. Types are public: one is never reused for something else. */
 export const ERROR_TYPES = {
   invalid_request_error: { status: 400, about: 'A field, parameter or header is not valid; `param` names it.' },
+  content_policy: { status: 400, about: "The provider's content policy refused the request." },
   authentication_error: { status: 401, about: 'No API key, or one that is not valid.' },
   permission_denied: { status: 403, about: 'The key is no admin key.' },
   key_model_access_denied: { status: 403, about: 'The key may not call this model.' },
@@ -37,13 +38,18 @@ export const ERROR_TYPES = {
   unusable_media: { status: 422, about: 'Uploaded or referenced media can not be used.' },
   input_expired: { status: 422, about: "The job's input was removed when its retention ended." },
   idempotency_key_reused: { status: 422, about: 'The `Idempotency-Key` was used for another request.' },
-  rate_limit_exceeded: { status: 429, about: 'The key has as many jobs waiting as it may.' },
+  rate_limit_exceeded: {
+    status: 429,
+    about: 'The key has as many jobs waiting as it may, or every route of the model is at its limit.',
+  },
   budget_exceeded: {
     status: 429,
     about: "The key's daily budget has no room for the request; it resets at midnight UTC.",
   },
-  content_policy: { status: 400, about: "The provider's content policy refused the request." },
-  client_closed_request: { status: 499, about: 'The client went away before the answer began; nobody reads this.' },
+  client_closed_request: {
+    status: 499,
+    about: 'The client went away before its answer began; it stands in logs only.',
+  },
   upstream_error: { status: 500, about: 'Every route of the model failed; nothing was charged.' },
   internal_error: { status: 500, about: 'Something went wrong here.' },
   unavailable: { status: 503, about: 'A server behind this one is away; try again.' },

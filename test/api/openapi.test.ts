@@ -142,6 +142,28 @@ describe('the document is true', () => {
     await check('POST', `/v1/jobs/${canceled.id}/cancel`, '/v1/jobs/{id}/cancel');
   });
 
+  test('of text, embeddings and sound', async () => {
+    const messages = [{ role: 'user', content: 'hello' }];
+    for (const model of ['gpt-5.4', 'claude-sonnet']) {
+      await check('POST', '/v1/chat/completions', '/v1/chat/completions', { model, messages });
+      await check('POST', '/v1/responses', '/v1/responses', { model, input: 'hello' });
+      await check('POST', '/v1/messages', '/v1/messages', { model, messages, max_tokens: 100 });
+      await check('POST', '/v1/messages/count_tokens', '/v1/messages/count_tokens', { model, messages });
+    }
+    await check('POST', '/v1/embeddings', '/v1/embeddings', { model: 'text-embedding-3-small', input: 'hello' });
+    const spoken = await fetch(`${kiln.url}/v1/audio/speech`, {
+      method: 'POST',
+      headers: { ...as(kiln.secret), 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'tts-1', voice: 'alloy', input: 'hello' }),
+    });
+    expect(spoken.headers.get('content-type')).toBe('audio/mpeg');
+    const form = new FormData();
+    form.append('file', await spoken.blob(), 'hello.mp3');
+    form.append('model', 'whisper-1');
+    await check('POST', '/v1/audio/transcriptions', '/v1/audio/transcriptions', form);
+    await check('GET', '/v1/models/claude-sonnet', '/v1/models/{path}');
+  });
+
   test('of pictures', async () => {
     const fox = { model: 'flux-dev', prompt: 'a fox', size: '256x256' };
     await check('POST', '/v1/images/generations', '/v1/images/generations', fox);
@@ -222,7 +244,7 @@ describe('errors are the same in the code, the document and the docs', () => {
       .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
 
   test('types, with their statuses', async () => {
-    const page = await readFile(join(ROOT, 'docs/api.md'), 'utf8');
+    const page = await readFile(join(ROOT, 'docs/api/README.md'), 'utf8');
     const documented = rows(page, 'Errors').map(([, type = '', status]) => [type, Number(status)]);
     const known = Object.entries(ERROR_TYPES).map(([type, { status }]) => [type, status]);
     expect(documented).toEqual(known);

@@ -29,6 +29,9 @@ describe('every answer has one request id under three names', () => {
     ['POST', '/v1/jobs', '{', JSON_TYPE, 400],
     ['GET', '/v1/jobs', undefined, { authorization: 'Bearer sk-x' }, 401],
     ['GET', '/nothing', undefined, {}, 404],
+    ['POST', '/v1/chat/completions', '{', JSON_TYPE, 400],
+    ['POST', '/v1/messages', '{}', JSON_TYPE, 400],
+    ['POST', '/v1/audio/transcriptions', '{}', JSON_TYPE, 415],
     ['GET', '/v1/jobs/%ff', undefined, {}, 400],
     ['GET', '/v1/jobs/job%00', undefined, {}, 400],
     ['POST', '/v1/jobs', 'x', { 'content-type': 'text/csv' }, 415],
@@ -106,6 +109,8 @@ describe('while the database is away', () => {
       ['GET', '/v1/uploads', undefined],
       ['GET', '/v1/videos', undefined],
       ['POST', '/v1/videos', { prompt: 'a fox' }],
+      ['POST', '/v1/chat/completions', { model: 'gpt-5.4', messages: [{ role: 'user', content: 'hi' }] }],
+      ['POST', '/v1/embeddings', { model: 'text-embedding-3-small', input: 'hi' }],
       ['POST', '/v1/webhooks/secret/rotate', undefined],
       ['GET', '/admin/jobs', undefined],
     ] as const) {

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Uploads } from '../../assets/uploads.js';
-import { invalidRequest, KilnError, messageOf } from '../../common/errors.js';
+import { invalidRequest, KilnError } from '../../common/errors.js';
 import { assertText } from '../../common/request-errors.js';
 import { KilnConfig } from '../../config/config.js';
+import { formError } from '../../http/form-errors.js';
 import { fingerprintOf } from '../../idempotency/body-fingerprint.js';
 import type { AuthKey } from '../../keys/auth-key.js';
 import { type FormFields, setField } from './form-fields.js';
@@ -93,7 +94,7 @@ export class FormReader {
       return { fields, isText: true, uploadIds, fingerprint: await fingerprint.finish() };
     } catch (error) {
       await this.discard(key, { uploadIds });
-      throw error instanceof KilnError ? error : readingError(error);
+      throw formError(error);
     }
   }
 }
@@ -106,13 +107,4 @@ function named(error: unknown, fieldname: string): unknown {
     ...error.detail,
     param: name,
   });
-}
-
-/** The parser's own errors: too many parts, a name that is none, a body that breaks off. */
-function readingError(error: unknown): unknown {
-  const { statusCode, code } = (error ?? {}) as { statusCode?: unknown; code?: unknown };
-  if (statusCode === 413) return error;
-  // Errors of the database or the object store bear codes of their own; what the parser can't read is a plain error.
-  if (code !== undefined && !(typeof code === 'string' && code.startsWith('FST_'))) return error;
-  return invalidRequest(`The multipart body is malformed: ${messageOf(error).slice(0, 200)}.`);
 }

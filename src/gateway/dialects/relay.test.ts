@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import type { JsonObject } from '../../common/json.js';
 import { chat } from './chat/index.js';
 import { messages } from './messages/index.js';
@@ -91,6 +92,37 @@ describe('chat', () => {
     ['data of two lines', '{"model":\n"m"}', false, 'data: {"model":"claude-sonnet"}\n\n'],
   ])('%s', (_case, data, includeUsage, wanted) => {
     expect(frame(data, includeUsage)).toBe(wanted);
+  });
+
+  it('changes nothing else of any chunk', () => {
+    const piece = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('"model":"x"', '\\"model":"x"', ',"usage":null', '"usage":{', '"choices":', '\\'),
+    );
+    const text = fc.array(piece, { maxLength: 4 }).map((pieces) => pieces.join(''));
+    const fields = fc.record(
+      {
+        id: text,
+        model: text,
+        choices: text.map((content) => [{ index: 0, delta: { content, role: 'assistant' }, finish_reason: null }]),
+        usage: fc.constantFrom(null, { prompt_tokens: 1 }),
+        extra: fc.record({ model: text }),
+      },
+      { requiredKeys: ['model', 'choices'] },
+    );
+    // Servers write their keys in any order.
+    const chunks = fields.chain((chunk) =>
+      fc.shuffledSubarray(Object.entries(chunk), { minLength: Object.keys(chunk).length }).map(Object.fromEntries),
+    ) as fc.Arbitrary<JsonObject>;
+    fc.assert(
+      fc.property(chunks, fc.boolean(), (chunk, includeUsage) => {
+        const shown = frame(JSON.stringify(chunk), includeUsage);
+        const { usage, ...rest } = chunk;
+        const kept = includeUsage && usage !== undefined ? { ...rest, usage } : rest;
+        expect(JSON.parse(shown.slice('data: '.length))).toEqual({ ...kept, model: 'claude-sonnet' });
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('answers with the alias', () => {

@@ -13,6 +13,7 @@ import { type GatewayRequest, GatewayRequests } from '../router/requests.js';
 import type { Conversation } from '../dialects/conversation.js';
 import type { DialectId, Echo } from '../dialects/dialect.js';
 import { DIALECTS } from '../dialects/index.js';
+import { hasSignedCalls, withPlainIds } from '../dialects/signed-calls.js';
 import { keepsItems } from '../dialects/responses/index.js';
 import { ItemStore } from './items.js';
 import { openStream, openWhole, type OpenStream, type WholeText } from './open-text.js';
@@ -164,9 +165,9 @@ function workOf(
         kind: spoken,
         stream: conversation.stream,
         body:
-          spoken === dialect
+          spoken === dialect && !(spoken === 'responses' && hasSignedCalls(conversation))
             ? DIALECTS[spoken].relay.request(rest, conversation, route.traits)
-            : DIALECTS[spoken].write(conversation, route.traits),
+            : DIALECTS[spoken].write(spoken === 'chat' ? conversation : withPlainIds(conversation), route.traits),
         ...(spoken === 'messages' && anthropic ? { anthropic } : {}),
       };
     },

@@ -116,7 +116,10 @@ function bodyOf(
   }
   if (body) {
     const schema = jsonSchema(body, 'input');
-    const content = { [JSON_TYPE]: { schema }, ...(form && { 'multipart/form-data': { schema } }) };
+    const content = {
+      ...(form !== 'only' && { [JSON_TYPE]: { schema } }),
+      ...(form && { 'multipart/form-data': { schema } }),
+    };
     return { required: true, content };
   }
   return found.requestBody && { ...found.requestBody, required: bodyOptional !== true };
@@ -140,7 +143,7 @@ function answered(answer: Answer): OperationObject['responses'][string] {
 function refusals(
   method: string,
   found: OperationObject,
-  { errors, open, query, body, headers, answers }: Operation,
+  { errors, open, query, body, headers, answers, envelope = 'Error' }: Operation,
 ): OperationObject['responses'] {
   const takesInput = Boolean(query ?? body ?? headers ?? found.requestBody) || (found.parameters ?? []).length > 0;
   const all: ErrorType[] = [
@@ -161,7 +164,7 @@ function refusals(
       String(status),
       {
         description: types.map((type) => `\`${type}\`: ${ERROR_TYPES[type].about}`).join('\n\n'),
-        content: { [JSON_TYPE]: { schema: { $ref: '#/components/schemas/Error' } } },
+        content: { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${envelope}` } } },
       },
     ]),
   );

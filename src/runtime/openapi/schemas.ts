@@ -6,6 +6,7 @@ import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
 import { pictures } from './facades.js';
+import { GATEWAY_SCHEMAS } from './gateway.js';
 import { video } from './videos.js';
 
 const time = z.iso.datetime();
@@ -18,7 +19,7 @@ const object = z.record(z.string(), z.json());
 export const error = z.strictObject({
   error: z.strictObject({
     message: text.describe('For people: the field, what came, what is allowed.'),
-    type: z.enum(Object.keys(ERROR_TYPES) as [string, ...string[]]).describe('The reason; see docs/api.md.'),
+    type: z.enum(Object.keys(ERROR_TYPES) as [string, ...string[]]).describe('The reason; see docs/api.'),
     code: text.describe("OpenAI's word where one exists, else the status."),
     param: text.nullable().describe('The field it is about.'),
   }),
@@ -303,6 +304,7 @@ export const SCHEMAS = {
   Deleted: deleted,
   Pictures: pictures,
   Video: video,
+  ...GATEWAY_SCHEMAS,
   Thing: thing,
 } as const satisfies Record<string, z.ZodType>;
 export type SchemaName = keyof typeof SCHEMAS;
