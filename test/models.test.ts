@@ -135,6 +135,7 @@ describe('a model that answers at once', () => {
       id: 'claude-sonnet',
       object: 'model',
       modality: 'text',
+      operations: ['chat.completions', 'responses', 'messages'],
       wildcard: false,
       max_input_tokens: 200_000,
       max_tokens: 64_000,

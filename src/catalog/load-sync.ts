@@ -127,6 +127,7 @@ function routeOf(
     contextTokens: file.context_tokens ?? model.context_tokens ?? null,
     traits: traitsOf(model.traits, file.traits, maxOutputTokens),
     firstByteTimeoutMs: file.first_byte_timeout_ms,
+    timeoutMs: file.timeout_ms,
     idleTimeoutMs: file.idle_timeout_ms,
   };
 }

@@ -63,8 +63,10 @@ export interface SyncRoute extends RouteBase {
   /** Longest input and output together, in tokens; null where the modality has none. */
   contextTokens: number | null;
   traits: ModelTraits;
-  /** A route that has shown nothing of its answer by then has failed. */
+  /** A route that has shown nothing of a stream by then has failed. */
   firstByteTimeoutMs: number;
+  /** A route that has not answered whole by then has failed. */
+  timeoutMs: number;
   /** Longest silence within an answer. */
   idleTimeoutMs: number;
 }

@@ -7,7 +7,8 @@ import { MessagesController, OpenAiTextController } from './api/text.controllers
 import { Embeddings } from './media/embeddings.js';
 import { Speech } from './media/speech.js';
 import { Transcriptions } from './media/transcriptions.js';
-import { Failover } from './router/failover.js';
+import { Failover, FailoverSurroundings } from './router/failover.js';
+import { GatewayMetrics } from './router/gateway-metrics.js';
 import { InFlight } from './router/in-flight.js';
 import { Meter } from './router/meter.js';
 import { SyncPlans } from './router/plans.js';
@@ -26,6 +27,8 @@ import { TokenCounts } from './text/token-counts.js';
   providers: [
     GatewayRequests,
     Failover,
+    FailoverSurroundings,
+    GatewayMetrics,
     InFlight,
     Meter,
     SyncPlans,

@@ -6,7 +6,9 @@ let kiln: GatewayKiln;
 
 beforeAll(async () => {
   kiln = await startGateway((upstream) => ({
-    model: textModel({ only: routeOn(upstream, 'only', { first_byte_timeout_ms: 60_000, idle_timeout_ms: 60_000 }) }),
+    model: textModel({
+      only: routeOn(upstream, 'only', { first_byte_timeout_ms: 60_000, timeout_ms: 60_000, idle_timeout_ms: 60_000 }),
+    }),
   }));
 });
 afterAll(() => kiln.end());

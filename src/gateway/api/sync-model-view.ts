@@ -34,6 +34,8 @@ export interface SyncRouteView extends RouteView {
 /** A model that answers in the request itself. `max_input_tokens`, `max_tokens` and below are Anthropic's `ModelInfo`. */
 export interface SyncModelView extends ModelFacts {
   modality: SyncModality;
+  /** Endpoints that answer it. */
+  operations: readonly string[];
   /** Ends in `/*`: stands for every id that begins like it and has no entry of its own. */
   wildcard: boolean;
   max_input_tokens: number | null;
@@ -49,6 +51,13 @@ export interface SyncModelView extends ModelFacts {
   /** In order of choice, those that answer now. */
   routes: SyncRouteView[];
 }
+
+const OPERATIONS: Readonly<Record<SyncModality, readonly string[]>> = {
+  text: ['chat.completions', 'responses', 'messages'],
+  embedding: ['embeddings'],
+  speech: ['audio.speech'],
+  transcription: ['audio.transcriptions'],
+};
 
 const ratesView = (rates: UsageRates, multiplier: number): RateView[] =>
   shownRates(rates, multiplier).map(({ of, per, priceMicroUsd }) => ({ of, per, price_micro_usd: priceMicroUsd }));
@@ -96,6 +105,7 @@ export function syncModelView(model: SyncModel, now: Date): SyncModelView {
   return {
     ...factsOf(model),
     modality: model.modality,
+    operations: OPERATIONS[model.modality],
     wildcard: model.id.endsWith('/*'),
     max_input_tokens: model.contextTokens,
     max_tokens: model.maxOutputTokens,

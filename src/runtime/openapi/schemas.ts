@@ -190,6 +190,7 @@ const modelFacts = {
   created_at: time,
   owned_by: text,
   modality: text,
+  operations: z.array(text),
   limits: object,
   routes: z.array(object).describe('In order of choice.'),
 };
@@ -197,7 +198,6 @@ const modelFacts = {
 const jobModel = z
   .strictObject({
     ...modelFacts,
-    operations: z.array(text),
     price: object,
     input_schema: object.describe("JSON Schema of a job's `input` for this model."),
   })
