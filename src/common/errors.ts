@@ -1,3 +1,4 @@
+import type { JsonObject } from './json.js';
 import type { ErrorCode, ErrorType } from './error-types.js';
 
 /**
@@ -20,6 +21,8 @@ export class KilnError extends Error {
       /** `false` sends `x-should-retry: false`: waiting a minute does not cure it. */
       shouldRetry?: boolean;
       headers?: Record<string, string>;
+      /** `error.details` of Anthropic's envelope, which its clients act upon. */
+      anthropicDetails?: JsonObject;
       cause?: unknown;
     } = {},
   ) {

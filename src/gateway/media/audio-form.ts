@@ -27,6 +27,10 @@ const safeName = (name: string): string =>
     .replaceAll(/[^\w.\- ]/g, '_')
     .slice(-NAME_CHARS);
 
+/** The parser's own errors are the only ones here without a code. */
+const isMalformed = (error: unknown): boolean =>
+  error instanceof Error && !(error instanceof KilnError) && !('code' in error);
+
 /** Reads a form whose parts come in any order; its one file goes to a folder of its own, which `remove` takes away. */
 export async function readAudioForm(request: FastifyRequest): Promise<AudioForm> {
   if (!request.isMultipart())
@@ -40,7 +44,8 @@ export async function readAudioForm(request: FastifyRequest): Promise<AudioForm>
     remove: () => rm(folder, { recursive: true, force: true }),
   };
   try {
-    const limits = { fileSize: MAX_FILE_BYTES, files: 1, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES };
+    // One more than is allowed, so that it is refused by name.
+    const limits = { fileSize: MAX_FILE_BYTES, files: 2, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES };
     for await (const part of request.parts({ limits })) {
       if (part.type === 'field') {
         const name = part.fieldname.replace(/\[\]$/, '');
@@ -51,6 +56,7 @@ export async function readAudioForm(request: FastifyRequest): Promise<AudioForm>
       }
       if (part.fieldname !== 'file')
         throw invalidRequest(`'${part.fieldname.slice(0, 100)}' is a file; only 'file' may be one.`, 'file');
+      if (form.file) throw invalidRequest("'file' is given twice; allowed is once.", 'file');
       const path = join(folder, 'audio');
       await pipeline(part.file, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
       if (part.file.truncated)

@@ -1,3 +1,4 @@
+import { KilnError } from '../../../common/errors.js';
 import type { JsonObject } from '../../../common/json.js';
 import type { Conversation, OutputFormat, Reasoning, Tool, ToolChoice } from '../conversation.js';
 import { foreignFields, given, read } from '../shapes.js';
@@ -11,6 +12,7 @@ export const parse = (body: JsonObject): Conversation => conversationOf(read(mes
 export const parseCount = (body: JsonObject): Conversation => conversationOf(read(countRequest, body), body);
 
 function conversationOf(request: CountRequest, body: JsonObject): Conversation {
+  if (body['thread'] !== undefined && body['thread'] !== null) throw noThreads();
   const { turns, foreign } = readTurns(request.system, request.messages);
   return {
     ...given<Omit<Conversation, 'turns' | 'tools' | 'stream' | 'includeUsage' | 'foreign'>>({
@@ -35,6 +37,17 @@ function conversationOf(request: CountRequest, body: JsonObject): Conversation {
     foreign: [...foreignFields(body, KNOWN_FIELDS), ...foreign],
   };
 }
+
+/**
+ * A conversation that the server holds belongs to one provider, and every request here may go to another. Anthropic's client
+ * reads this word and goes on by sending the whole history (`@anthropic-ai/sdk` 1.14, `ThreadState`).
+ */
+const noThreads = (): KilnError =>
+  new KilnError(400, 'invalid_request_error', "'thread' is not served: send the whole conversation in 'messages'.", {
+    param: 'thread',
+    shouldRetry: false,
+    anthropicDetails: { error_code: 'thread_unsupported_request', unsupported: ['thread'] },
+  });
 
 function tool(asked: ToolIn): Tool {
   if (asked.kind === 'hosted') return asked;
