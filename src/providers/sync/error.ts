@@ -4,7 +4,7 @@ import { parseMaybe } from '../exchange.js';
 import { fromStatus, kindOfStatus, RAW_MAX_CHARS, retryAfterMs, type HttpAnswer } from '../http-errors.js';
 
 /** OpenAI's and Anthropic's envelopes, and what servers make of them; OpenRouter's `code` is a number. */
-const envelope = z.object({
+const single = z.object({
   error: z.union([
     z.string(),
     z.object({
@@ -15,6 +15,9 @@ const envelope = z.object({
     }),
   ]),
 });
+
+/** Google's OpenAI-compatible endpoint puts the envelope into a list. */
+const envelope = z.union([single, z.tuple([single]).transform(([first]) => first)]);
 
 /** Kinds by `error.code`, else by `error.type`: OpenAI's, Anthropic's, and those of servers that speak as they do. */
 const BY_WORD: Readonly<Record<string, ProviderErrorKind>> = {
