@@ -13,7 +13,7 @@ const EXTENSIONS: Record<string, string> = {
 };
 
 export interface SavedFile {
-  /** `content`, `poster`, `preview`, `thumbnail` or `waveform`. */
+  /** `content`, `poster`, `preview`, `thumbnail`, `spritesheet` or `waveform`. */
   variant: string;
   path: string;
   content_type: string;

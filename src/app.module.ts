@@ -10,6 +10,7 @@ import { Keyring } from './config/secret.js';
 import type { Database } from './database/database.js';
 import { DatabaseModule } from './database/database.module.js';
 import { EgressModule } from './egress/egress.module.js';
+import { FacadesModule } from './facades/facades.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
@@ -69,6 +70,7 @@ export class AppModule {
         }),
         GatewayModule,
         JobsModule,
+        FacadesModule,
         OpsModule,
         ...(workers === null ? [] : [workers]),
       ],

@@ -2,12 +2,14 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { loadCatalog } from '../src/catalog/load-catalog.js';
+import { catalogPrice } from '../src/catalog/route-price.js';
 import { configurationPage } from '../src/config/configuration-page.js';
 import { loadConfig } from '../src/config/config.js';
 import { VARIABLES } from '../src/config/variables.js';
 import { modelsPage } from '../src/catalog/models-page.js';
 import { stateDiagram } from '../src/jobs/domain/diagram.js';
 import { adapters } from '../src/providers/registry.js';
+import { syncAdapters } from '../src/providers/sync/registry.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -124,6 +126,8 @@ test('every alarm has its page in the runbook, and every metric its line', () =>
   expect([...new Set(metrics)].filter((name) => !runbook.includes(`\`${name}`))).toEqual([]);
 });
 
+const PUBLIC = /_(ARK_\w+|GEMINI|OPENAI|GEMINI_OPENAI|BEDROCK|ANTHROPIC|OPENROUTER|DEEPSEEK|MOONSHOT|GROQ|DEEPINFRA)$/;
+
 test('providers.md and deploy/env.example name every provider, credential and endpoint of the catalog', () => {
   const page = read('docs/providers.md');
   const example = read('deploy/env.example');
@@ -135,10 +139,10 @@ test('providers.md and deploy/env.example name every provider, credential and en
   const endpoints = namesOf(/\bendpoints_from: (\w+)/g).map((name) => `KILN_ENDPOINTS_${name}`);
   expect(credentials.length).toBeGreaterThan(10);
   expect(endpoints.length).toBeGreaterThan(8);
-  const named = [...adapters.keys(), ...credentials, ...endpoints];
+  const named = [...adapters.keys(), ...syncAdapters.keys(), ...credentials, ...endpoints];
   expect(named.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
-  // The clouds of Ark and the gateways of OpenAI and Google have an address of their own in the catalog.
-  const needed = endpoints.filter((name) => !/_(ARK_\w+|GEMINI|OPENAI)$/.test(name));
+  // Clouds and public APIs have an address of their own in the catalog.
+  const needed = endpoints.filter((name) => !PUBLIC.test(name));
   const variables = [...credentials.map((name) => `KILN_CREDENTIAL_${name.toUpperCase()}`), ...needed];
   expect(variables.filter((name) => !new RegExp(`^(# )?${name}=`, 'm').test(example))).toEqual([]);
 });
@@ -157,6 +161,33 @@ test('the example overlay of catalog.md does what it says', () => {
   expect(catalog.get('ace-step')).toBeUndefined();
   expect(catalog.get('wan-2.2')?.fields['duration_seconds']).toMatchObject({ min: 1, max: 5 });
   expect(catalog.lanes().find(({ id }) => id === 'veo-vertex')?.capacity).toBe(20);
+});
+
+test('the example of an OpenAI-compatible server does what catalog.md says', () => {
+  const catalog = loadCatalog({
+    overlayPath: join(ROOT, 'docs/examples/openai-compatible/catalog.yaml'),
+    now: () => new Date('2026-11-26T00:00:00Z'),
+    adapters,
+    sandbox: null,
+    hasCredential: (name) => name === 'openrouter',
+    endpointsFrom: (name) => (name === 'HOUSE_LLAMA' ? ['http://llama:8000/v1'] : []),
+  });
+  expect(catalog.sync('house/llama')?.routes).toMatchObject([
+    {
+      endpoints: ['http://llama:8000/v1'],
+      credential: null,
+      disabled: null,
+      scaleToZero: { idleSeconds: 300, startSeconds: 420 },
+      price: { rates: { input: 100_000, output: 400_000 }, multiplier: 2 },
+    },
+    { provider: 'openrouter', bridge: true, price: null, disabled: null },
+  ]);
+  const passed = catalog.sync('house/phi-5')?.routes[0];
+  expect(passed?.model).toBe('phi-5');
+  expect(passed && catalogPrice(passed)?.rates).toMatchObject({ input: 20_000, output: 80_000 });
+  expect(catalog.configuredOrigins()).toEqual(
+    expect.arrayContaining(['http://llama:8000', 'http://lab.internal:8000', 'https://openrouter.ai']),
+  );
 });
 
 describe('docker-compose.yml', () => {

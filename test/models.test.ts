@@ -2,12 +2,14 @@ import 'reflect-metadata';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Anthropic from '@anthropic-ai/sdk';
 import { Module } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
+import OpenAI from 'openai';
 import { CatalogModule, catalogFrom } from '../src/catalog/catalog.module.js';
 import { KilnError } from '../src/common/errors.js';
-import { GatewayModule } from '../src/gateway/gateway.module.js';
+import { ModelsController } from '../src/gateway/api/models.controller.js';
 import { assertModelAllowed, type AuthKey } from '../src/keys/auth-key.js';
 import { KeyGuard } from '../src/keys/key.guard.js';
 import { Keys } from '../src/keys/keys.js';
@@ -40,6 +42,7 @@ const base: AuthKey = {
 const people = new Map<string, AuthKey>([
   ['sk-all', base],
   ['sk-veo', { ...base, allowedModels: ['veo-3.1*'] }],
+  ['sk-open', { ...base, allowedModels: ['openrouter/*', 'tts-1'] }],
 ]);
 // The keys' own tests cover their database; here only who may see what counts.
 const keys = { authenticate: async (secret: string) => people.get(secret) ?? null, assertModelAllowed };
@@ -56,7 +59,8 @@ beforeAll(async () => {
   const sources = { catalogFile: join(dir, 'mine.yaml'), credentials: {}, endpoints: {} };
   const catalog = catalogFrom(sources, { url: 'http://127.0.0.1:1', credential: 'x' }, adapters, () => new Date());
   const built = await Test.createTestingModule({
-    imports: [CatalogModule.forRoot(catalog), { module: SomeKeys, global: true }, GatewayModule],
+    imports: [CatalogModule.forRoot(catalog), { module: SomeKeys, global: true }],
+    controllers: [ModelsController],
   }).compile();
   app = built.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false });
   app.useGlobalFilters({
@@ -66,7 +70,7 @@ beforeAll(async () => {
       else reply.status(500).send({ error: String(error) });
     },
   });
-  await app.init();
+  await app.listen(0, '127.0.0.1');
 });
 afterAll(async () => {
   await app.close();
@@ -121,4 +125,139 @@ it.each([
   const answer = await get(url, secret);
   expect(answer.status).toBe(status);
   expect(answer.body['error']).toMatchObject({ code });
+});
+
+describe('a model that answers at once', () => {
+  it('says what it takes, costs and runs on', async () => {
+    const { status, body } = await get('/v1/models/claude-sonnet');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      id: 'claude-sonnet',
+      object: 'model',
+      modality: 'text',
+      operations: ['chat.completions', 'responses', 'messages'],
+      wildcard: false,
+      max_input_tokens: 200_000,
+      max_tokens: 64_000,
+      limits: {
+        context_tokens: 200_000,
+        max_output_tokens: 64_000,
+        features: expect.arrayContaining(['tools', 'vision']) as unknown,
+        reasoning_efforts: ['low', 'medium', 'high', 'max'],
+        prefill: false,
+      },
+      price: {
+        unit: 'usage',
+        rates: [
+          { of: 'input_tokens', per: 1_000_000, price_micro_usd: 6_000_000 },
+          { of: 'cache_read_tokens', per: 1_000_000, price_micro_usd: 600_000 },
+          { of: 'cache_write_tokens', per: 1_000_000, price_micro_usd: 7_500_000 },
+          { of: 'cache_write_1h_tokens', per: 1_000_000, price_micro_usd: 12_000_000 },
+          { of: 'output_tokens', per: 1_000_000, price_micro_usd: 30_000_000 },
+        ],
+        date: '2026-11-26',
+      },
+    });
+    expect((body['routes'] as { provider: string; model: string }[]).map(({ provider }) => provider)).toEqual([
+      'bedrock',
+      'anthropic',
+      'openrouter',
+    ]);
+  });
+
+  it.each([
+    ['selfhosted-chat', [false, false, false], [false, true, true]],
+    ['selfhosted-reasoner', [false, true, true], [false, true, true]],
+    ['tts-1', [false, true], [false, false]],
+  ])('shows of %s which routes stand in and which bridge', async (id, substitutes, bridges) => {
+    const { body } = await get(`/v1/models/${id}`);
+    const routes = body['routes'] as { substitute: boolean; bridge: boolean; sandbox: boolean }[];
+    expect(routes.map(({ substitute }) => substitute)).toEqual(substitutes);
+    expect(routes.map(({ bridge }) => bridge)).toEqual(bridges);
+    expect(routes.every(({ sandbox }) => sandbox)).toBe(true);
+  });
+
+  it.each([
+    ['whisper-1', { of: 'audio_seconds', per: 60, price_micro_usd: 2000 }],
+    ['tts-1', { of: 'characters', per: 1_000_000, price_micro_usd: 30_000_000 }],
+    ['text-embedding-3-small', { of: 'input_tokens', per: 1_000_000, price_micro_usd: 40_000 }],
+  ])('shows what %s counts', async (id, rate) => {
+    const { body } = await get(`/v1/models/${id}`);
+    expect(body['price']).toMatchObject({ rates: [rate] });
+  });
+
+  it('shows what a longer prompt costs', async () => {
+    const { body } = await get('/v1/models/claude-haiku-5-5');
+    expect(body['price']).toMatchObject({
+      rates: expect.arrayContaining([{ of: 'input_tokens', per: 1_000_000, price_micro_usd: 200_000 }]) as unknown,
+      long: {
+        above_input_tokens: 100_000,
+        rates: expect.arrayContaining([{ of: 'input_tokens', per: 1_000_000, price_micro_usd: 1_000_000 }]) as unknown,
+      },
+    });
+  });
+});
+
+describe('a wildcard', () => {
+  it('is listed as such, with its prices by the beginnings of ids', async () => {
+    const { body } = await get('/v1/models/deepseek/*');
+    expect(body).toMatchObject({ id: 'deepseek/*', wildcard: true, price: null });
+    expect(body['routes']).toMatchObject([
+      {
+        provider: 'deepseek',
+        model: '*',
+        prices: {
+          'deepseek-v4-pro': { rates: expect.arrayContaining([expect.objectContaining({ of: 'output_tokens' })]) },
+        },
+      },
+      { provider: 'openrouter', model: 'deepseek/*', price: null, price_list_multiplier: 2 },
+    ]);
+  });
+
+  it.each(['/v1/models/openrouter/foo/bar', '/v1/models/openrouter%2Ffoo%2Fbar'])('answers %s', async (url) => {
+    const { status, body } = await get(url, 'sk-open');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      id: 'openrouter/foo/bar',
+      wildcard: false,
+      routes: [{ provider: 'openrouter', model: 'foo/bar', price_list_multiplier: 2 }],
+    });
+  });
+
+  it('gives way to an alias of its own, and prices an id by its longest beginning', async () => {
+    expect((await get('/v1/models/deepseek/deepseek-chat')).body).toMatchObject({
+      routes: [{ model: 'deepseek-flash' }, { model: 'deepseek/deepseek-v4-flash' }, {}],
+    });
+    const lite = await get('/v1/models/gemini/gemini-3.1-flash-lite-preview');
+    expect(lite.body).toMatchObject({
+      price: { rates: [{ of: 'input_tokens', price_micro_usd: 500_000 }, {}, {}, {}] },
+    });
+  });
+});
+
+describe('official clients', () => {
+  const base = async () => (await app.getUrl()).replace('[::1]', '127.0.0.1');
+
+  it('OpenAI lists and retrieves', async () => {
+    const client = new OpenAI({ apiKey: 'sk-open', baseURL: `${await base()}/v1`, maxRetries: 0 });
+    const ids: string[] = [];
+    for await (const model of client.models.list()) ids.push(model.id);
+    expect(ids.toSorted()).toEqual(['openrouter/*', 'tts-1']);
+    expect(await client.models.retrieve('openrouter/foo/bar')).toMatchObject({ id: 'openrouter/foo/bar' });
+    await expect(client.models.retrieve('gpt-5.4')).rejects.toMatchObject({ status: 403 });
+    await expect(client.models.retrieve('nothing')).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
+  });
+
+  it('Anthropic lists and retrieves', async () => {
+    const client = new Anthropic({ apiKey: 'sk-all', baseURL: await base(), maxRetries: 0 });
+    const ids: string[] = [];
+    for await (const model of client.models.list()) ids.push(model.id);
+    expect(ids).toEqual(expect.arrayContaining(['claude-opus', 'claude-opus-4-6', 'openrouter/*', 'veo-3.1']));
+    expect(await client.models.retrieve('claude-opus-4-6')).toMatchObject({
+      display_name: 'Claude Opus 4.6',
+      max_input_tokens: 1_000_000,
+      max_tokens: 128_000,
+      lifecycle: 'active',
+    });
+  });
 });

@@ -39,6 +39,7 @@ const model = (
 export const OTHER_MODEL: TextModel = model(131_072, 65_536, 'asked', SEES_AND_HEARS);
 
 const CLAUDE = model(1_000_000, 128_000, 'asked', ['image', 'file']);
+const GEMINI = model(1_048_576, 65_536, 'asked', SEES_AND_HEARS);
 const GPT_5 = model(400_000, 128_000, 'asked', ['image', 'file']);
 
 /** `/openai/v1` itself is mounted by ../openai/wire.ts. */
@@ -96,9 +97,9 @@ export const VENDORS: readonly TextVendor[] = [
     ownFields: ['extra_body'],
     servesAnyModel: false,
     models: {
-      'gemini-3-flash-preview': model(1_048_576, 65_536, 'asked', SEES_AND_HEARS),
+      'gemini-3-flash-preview': GEMINI,
       'gemini-3-pro-preview': model(1_048_576, 65_536, 'always', SEES_AND_HEARS),
-      'gemini-2.5-flash': model(1_048_576, 65_536, 'asked', SEES_AND_HEARS),
+      'gemini-2.5-flash': GEMINI,
       'gemini-2.5-pro': model(1_048_576, 65_536, 'always', SEES_AND_HEARS),
     },
   },
@@ -124,6 +125,10 @@ export const VENDORS: readonly TextVendor[] = [
       'anthropic/claude-fable-5.1': CLAUDE,
       'anthropic/claude-fable-5.2': CLAUDE,
       'deepseek/deepseek-chat': model(163_840, 163_840, 'asked'),
+      'deepseek/deepseek-v4-flash': model(1_048_576, 65_536, 'asked'),
+      'deepseek/deepseek-v4-pro': model(1_048_576, 65_536, 'asked'),
+      'google/gemini-2.5-flash': GEMINI,
+      'google/gemini-3-flash-preview': GEMINI,
       'moonshotai/kimi-k2.6': model(262_144, 65_536, 'asked', SEES),
       'openai/gpt-5.4': GPT_5,
       'qwen/qwen3-coder': model(262_144, 65_536, 'never'),

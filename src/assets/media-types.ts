@@ -1,6 +1,6 @@
 import type { MediaKind, ReferenceRole } from '../providers/contract.js';
 
-export const VARIANTS = ['content', 'poster', 'preview', 'thumbnail', 'waveform'] as const;
+export const VARIANTS = ['content', 'poster', 'preview', 'thumbnail', 'spritesheet', 'waveform'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 export const isVariant = (name: string): name is Variant => VARIANTS.some((variant) => variant === name);

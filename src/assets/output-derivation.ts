@@ -147,6 +147,7 @@ class Pictures {
       case 'video': {
         const poster = await this.add('poster', (dir) => this.media.poster(path, dir, facts));
         await this.add('preview', (dir) => this.media.preview(path, dir, facts));
+        await this.add('spritesheet', (dir) => this.media.spritesheet(path, dir, facts));
         return poster === null ? null : this.ofPicture(poster.path);
       }
       case 'image':

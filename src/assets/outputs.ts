@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { conflict } from '../common/errors.js';
+import { conflict, KilnError } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import { delay } from '../common/time.js';
 import type { Tx } from '../database/database.js';
@@ -199,6 +199,16 @@ export class Outputs {
   /** Null for another key's. */
   async get(keyId: string, jobId: string, n: number): Promise<OutputRow | null> {
     return this.repository.find(keyId, jobId, n);
+  }
+
+  /** Its bytes. Throws 410 when they are gone. */
+  async read({ objectKey }: Pick<OutputRow, 'objectKey'>): Promise<Readable> {
+    try {
+      return (await this.objects.get(objectKey)).body;
+    } catch (error) {
+      if (error instanceof ObjectNotFound) throw new KilnError(410, 'output_expired', 'The output has been deleted.');
+      throw error;
+    }
   }
 
   /** The item of `outputs[]`, with links that work for an hour. */

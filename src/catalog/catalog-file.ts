@@ -124,6 +124,8 @@ const model = z.strictObject({
   input: z.record(fieldName, field),
   rules: z.array(rule).default([]),
   refused: z.record(fieldName, z.string().min(1)).default({}),
+  /** The input field that takes the clip to edit, or to extend. */
+  clips: z.strictObject({ edit: fieldName.optional(), extend: fieldName.optional() }).default({}),
   price: z.union([name, priceList]),
   /** Client price = list × this; without it the platform's. */
   multiplier: z.number().positive().max(100).optional(),

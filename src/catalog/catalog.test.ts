@@ -233,6 +233,11 @@ models:
       veo('routes: { vertex: { endpoints: ["https://a:b@c.example"] } }'),
       /endpoints\.0: must not hold a user name or password/,
     ],
+    [
+      'a field for clips that takes none',
+      veo('clips: { edit: image }'),
+      /veo-3\.1\.clips\.edit: names image, which is no field of input that takes videos/,
+    ],
     ['an alias with ..', 'models: { "a/../b": {} }', /models\.a\/\.\.\/b/],
     ['a new model half written', 'models: { mine: { modality: image } }', /mine\.yaml: models\.mine\.title/],
   ])('is refused for %s, by file and place', (_what, text, message) => {

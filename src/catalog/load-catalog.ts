@@ -15,7 +15,7 @@ import {
 } from './catalog-file.js';
 import { Catalog } from './catalog.service.js';
 import { fieldSchema, limitOf } from './fields.js';
-import { CatalogProblem, fieldsOf, rulesOf } from './model-fields.js';
+import { CatalogProblem, clipsOf, fieldsOf, rulesOf } from './model-fields.js';
 import { OPERATIONS } from './operation.js';
 import { priceRule } from './prices.js';
 import { syncAdapters } from '../providers/sync/registry.js';
@@ -211,6 +211,7 @@ function modelOf(
     fields,
     rules,
     refused: file.refused,
+    clips: clipsOf(file, fields, path),
     input,
     inputJsonSchema: z.toJSONSchema(input, { io: 'input' }) as JsonObject,
     price,

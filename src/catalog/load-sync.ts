@@ -87,6 +87,7 @@ function traitsOf(model: TraitsFile, route: TraitsFile, maxOutputTokens: number)
     streamUsage: file.stream_usage ?? base.streamUsage,
     cacheMarks: file.cache_marks,
     reasoningField: file.reasoning_field,
+    signsCalls: file.signs_calls,
   };
 }
 
@@ -126,6 +127,7 @@ function routeOf(
     contextTokens: file.context_tokens ?? model.context_tokens ?? null,
     traits: traitsOf(model.traits, file.traits, maxOutputTokens),
     firstByteTimeoutMs: file.first_byte_timeout_ms,
+    timeoutMs: file.timeout_ms,
     idleTimeoutMs: file.idle_timeout_ms,
   };
 }

@@ -1,7 +1,7 @@
 import type { Modality } from '../providers/contract.js';
 import type { FieldFile, ModelFile } from './catalog-file.js';
 import { fieldSchema } from './fields.js';
-import type { FieldRule, FieldSpec } from './schema.js';
+import type { FieldRule, FieldSpec, Model } from './schema.js';
 import { VOCABULARY } from './vocabulary.js';
 
 /** Something in a catalog file is wrong: `path` says where. */
@@ -141,6 +141,16 @@ export function fieldsOf(file: ModelFile, path: readonly string[]): Record<strin
     fields[fieldName] = spec;
   }
   return fields;
+}
+
+/** The fields for clips, each declared and a video's. */
+export function clipsOf(file: ModelFile, fields: Model['fields'], path: readonly string[]): Model['clips'] {
+  for (const [use, name] of Object.entries(file.clips)) {
+    const spec = fields[name];
+    if (!spec || !('media' in spec) || spec.media !== 'video')
+      throw new CatalogProblem([...path, 'clips', use], `names ${name}, which is no field of input that takes videos`);
+  }
+  return file.clips;
 }
 
 /** Rules with every field they name declared. */

@@ -1,11 +1,9 @@
 import { MICRO_USD } from '../common/money.js';
 import type { Catalog } from './catalog.service.js';
 import { allowed, defaultOf, MEDIA_SHAPES } from './fields.js';
-import type { FieldRule, FieldSpec, Model, PriceRule, Rate, Route, Scalar } from './schema.js';
-
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-const row = (...cells: string[]): string => `| ${cells.map(cell).join(' | ')} |`;
-const code = (text: string): string => `\`${text}\``;
+import { code, headRule, heading, routeNotes, row } from './page-parts.js';
+import type { FieldRule, FieldSpec, Model, PriceRule, Rate, Scalar } from './schema.js';
+import { syncModelsPart } from './sync-models-page.js';
 
 const dollars = (microUsd: number): string => `$${Number((microUsd / MICRO_USD).toPrecision(6))}`;
 
@@ -51,14 +49,6 @@ function ruleText(rule: FieldRule): string {
   return `- with ${conditionOf(rule.when)}: ${asks.join('; ')} (${rule.because})`;
 }
 
-function notesOf(route: Route): string {
-  return [
-    ...(route.retiresOn === null ? [] : [`the provider ends it on ${route.retiresOn}`]),
-    ...(route.substitute ? ['another model'] : []),
-    ...(route.bridge ? ['bridges while a GPU wakes'] : []),
-  ].join('; ');
-}
-
 const section = (model: Model): string[] => [
   `## ${model.id}`,
   '',
@@ -69,7 +59,7 @@ const section = (model: Model): string[] => [
   ...priceText(model.price),
   '',
   row('field', 'default', 'takes', ''),
-  row('---', '---', '---', '---'),
+  headRule(4),
   ...Object.entries(model.fields).map(([name, spec]) => fieldRow(name, spec)),
   '',
   ...(model.rules.length > 0 ? [...model.rules.map(ruleText), ''] : []),
@@ -77,8 +67,8 @@ const section = (model: Model): string[] => [
     ? [...Object.entries(model.refused).map(([name, why]) => `- no ${code(name)}: ${why}`), '']
     : []),
   row('route', 'provider', 'model', ''),
-  row('---', '---', '---', '---'),
-  ...model.routes.map((route) => row(code(route.id), route.provider, code(route.model), notesOf(route))),
+  headRule(4),
+  ...model.routes.map((route) => row(code(route.id), route.provider, code(route.model), routeNotes(route))),
   '',
 ];
 
@@ -93,11 +83,17 @@ export function modelsPage(catalog: Catalog): string {
     'What `GET /v1/models` serves, from the shipped catalog. Prices are what a client pays; an operator changes them, and everything else here, by an overlay',
     `([catalog.md](catalog.md)). A reference is ${MEDIA_SHAPES}. Routes are tried in order; one that has ended, is not configured or can not do what a request asks for is passed over.`,
     '',
+    'A model of the gateway is charged by what was used and by the route that answered; each price is list × the multiplier. Above a stated length of the prompt',
+    'the whole request costs by the second list. An alias that ends in `/*` passes any id of that provider through; an alias of its own comes first.',
+    '',
+    ...syncModelsPart(catalog.syncs()),
+    '## Media',
+    '',
+    'Made by jobs.',
+    '',
     row('alias', 'kind', 'does'),
-    row('---', '---', '---'),
-    ...models.map(({ id, modality, operations }) =>
-      row(`[${id}](#${id.replaceAll(/[^a-z0-9-]/g, '')})`, modality, operations.join(', ')),
-    ),
+    headRule(3),
+    ...models.map(({ id, modality, operations }) => row(heading(id), modality, operations.join(', '))),
     '',
     ...models.flatMap(section),
   ].join('\n');

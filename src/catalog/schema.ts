@@ -81,6 +81,8 @@ export interface Model {
   rules: readonly FieldRule[];
   /** Fields of the modality that this model refuses for a reason worth saying. */
   refused: Readonly<Record<string, string>>;
+  /** What can be done to a clip, and by which input field it is given; a field alone does not say what becomes of it. */
+  clips: Readonly<Partial<Record<ClipUse, string>>>;
   /** Strict, defaults applied. Use `parseInput`, which names what is allowed. */
   input: z.ZodType<Record<string, unknown>>;
   inputJsonSchema: JsonObject;
@@ -94,6 +96,9 @@ export interface Model {
   /** Unix seconds. */
   created: number;
 }
+
+/** `edit` changes a clip, `extend` gives the clip with more after it. */
+export type ClipUse = 'edit' | 'extend';
 
 export type Scalar = string | number | boolean;
 

@@ -43,6 +43,7 @@ const traits = z
     stream_usage: z.boolean(),
     cache_marks: z.boolean(),
     reasoning_field: z.enum(['reasoning_content', 'reasoning']),
+    signs_calls: z.boolean(),
   })
   .partial();
 export type TraitsFile = z.output<typeof traits>;
@@ -62,6 +63,7 @@ const syncRouteFile = z
     max_output_tokens: tokens.optional(),
     traits: traits.default({}),
     first_byte_timeout_ms: z.int().min(1000).max(600_000).default(60_000),
+    timeout_ms: z.int().min(1000).max(3_600_000).default(300_000),
     idle_timeout_ms: z.int().min(1000).max(600_000).default(60_000),
     sandbox: z.strictObject({ paths: sandboxPaths, scale_to_zero: scaleToZero.default(false) }).optional(),
   })

@@ -48,6 +48,8 @@ export interface ModelTraits {
   cacheMarks?: boolean;
   /** Where a chat server takes the reasoning of earlier turns back; left out where it refuses or ignores it. */
   reasoningField?: 'reasoning_content' | 'reasoning';
+  /** Whether it signs its tool calls and wants the signatures back (Gemini 3). */
+  signsCalls?: boolean;
 }
 
 /** One way to answer an alias at once. */
@@ -61,8 +63,10 @@ export interface SyncRoute extends RouteBase {
   /** Longest input and output together, in tokens; null where the modality has none. */
   contextTokens: number | null;
   traits: ModelTraits;
-  /** A route that has shown nothing of its answer by then has failed. */
+  /** A route that has shown nothing of a stream by then has failed. */
   firstByteTimeoutMs: number;
+  /** A route that has not answered whole by then has failed. */
+  timeoutMs: number;
   /** Longest silence within an answer. */
   idleTimeoutMs: number;
 }

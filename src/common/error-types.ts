@@ -8,6 +8,7 @@ interface ErrorAbout {
 /** Every `error.type`, with its status. Types are public: one is never reused for something else. */
 export const ERROR_TYPES = {
   invalid_request_error: { status: 400, about: 'A field, parameter or header is not valid; `param` names it.' },
+  content_policy: { status: 400, about: "The provider's content policy refused the request." },
   authentication_error: { status: 401, about: 'No API key, or one that is not valid.' },
   permission_denied: { status: 403, about: 'The key is no admin key.' },
   key_model_access_denied: { status: 403, about: 'The key may not call this model.' },
@@ -37,17 +38,23 @@ export const ERROR_TYPES = {
   unusable_media: { status: 422, about: 'Uploaded or referenced media can not be used.' },
   input_expired: { status: 422, about: "The job's input was removed when its retention ended." },
   idempotency_key_reused: { status: 422, about: 'The `Idempotency-Key` was used for another request.' },
-  rate_limit_exceeded: { status: 429, about: 'The key has as many jobs waiting as it may.' },
+  rate_limit_exceeded: {
+    status: 429,
+    about: 'The key has as many jobs waiting as it may, or every route of the model is at its limit.',
+  },
   budget_exceeded: {
     status: 429,
     about: "The key's daily budget has no room for the request; it resets at midnight UTC.",
   },
-  content_policy: { status: 400, about: "The provider's content policy refused the request." },
-  client_closed_request: { status: 499, about: 'The client went away before the answer began; nobody reads this.' },
+  client_closed_request: {
+    status: 499,
+    about: 'The client went away before its answer began; it stands in logs only.',
+  },
   upstream_error: { status: 500, about: 'Every route of the model failed; nothing was charged.' },
   internal_error: { status: 500, about: 'Something went wrong here.' },
   unavailable: { status: 503, about: 'A server behind this one is away; try again.' },
   route_unavailable: { status: 503, about: 'No route of the model takes work now; try again later.' },
+  still_running: { status: 504, about: 'The job takes longer than a request may; it goes on under its id.' },
 } as const satisfies Record<string, ErrorAbout>;
 
 export type ErrorType = keyof typeof ERROR_TYPES;
@@ -56,6 +63,8 @@ export type ErrorType = keyof typeof ERROR_TYPES;
 export const ERROR_CODES = {
   unknown_parameter: { type: 'invalid_request_error', about: 'The body or query has a field that does not exist.' },
   invalid_api_key: { type: 'authentication_error', about: 'As the type says.' },
+  moderation_blocked: { type: 'invalid_request_error', about: "The provider's content policy refused the request." },
+  video_not_ready: { type: 'invalid_request_error', about: 'A video has no content before its status is `completed`.' },
   model_not_found: { type: 'not_found', about: 'There is no such model.' },
   context_length_exceeded: { type: 'invalid_request_error', about: 'The prompt is longer than the model can read.' },
   content_filter: { type: 'content_policy', about: 'As the type says.' },

@@ -7,7 +7,9 @@ import { MessagesController, OpenAiTextController } from './api/text.controllers
 import { Embeddings } from './media/embeddings.js';
 import { Speech } from './media/speech.js';
 import { Transcriptions } from './media/transcriptions.js';
-import { Failover } from './router/failover.js';
+import { Failover, FailoverSurroundings } from './router/failover.js';
+import { GatewayMetrics } from './router/gateway-metrics.js';
+import { InFlight } from './router/in-flight.js';
 import { Meter } from './router/meter.js';
 import { SyncPlans } from './router/plans.js';
 import { RoutePrices } from './router/prices.js';
@@ -21,9 +23,13 @@ import { TokenCounts } from './text/token-counts.js';
 @Module({
   imports: [BillingModule, UpstreamsModule],
   controllers: [ModelsController, OpenAiTextController, MessagesController, EmbeddingsController, AudioController],
+  exports: [InFlight],
   providers: [
     GatewayRequests,
     Failover,
+    FailoverSurroundings,
+    GatewayMetrics,
+    InFlight,
     Meter,
     SyncPlans,
     RoutePrices,

@@ -14,4 +14,6 @@ const TYPES: Readonly<Record<number, string>> = {
   529: 'overloaded_error',
 };
 
-export const anthropicErrorType = (status: number): string => TYPES[status] ?? 'api_error';
+/** Refusals that it has no word for (405, 412, 415) are the request's fault, all else is the service's. */
+export const anthropicErrorType = (status: number): string =>
+  TYPES[status] ?? (status >= 400 && status < 500 ? 'invalid_request_error' : 'api_error');

@@ -120,7 +120,7 @@ export class Idempotency {
       },
       flush(done) {
         const answer = isPartial(stream) ? null : streamAnswer(reply, bytes <= MAX_STREAM_BYTES ? chunks : null);
-        void end(answer).then(() => done());
+        end(answer).then(done.bind(null, null), done);
       },
     });
     watching.once('close', () => void end(null));

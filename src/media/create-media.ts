@@ -11,6 +11,7 @@ import {
   writeFaststart,
   writePoster,
   writePreview,
+  writeSpritesheet,
   writeWaveform,
 } from './recordings.js';
 
@@ -84,6 +85,10 @@ export function createMedia(options: MediaOptions): Media {
     preview: (path, outDir) =>
       derive(outDir, 'preview.mp4', 'video/mp4', async (out) =>
         writePreview(ffmpeg, path, out, await requireMediaType(path)),
+      ),
+    spritesheet: (path, outDir, facts) =>
+      derive(outDir, 'spritesheet.jpg', 'image/jpeg', async (out) =>
+        writeSpritesheet(ffmpeg, path, out, await requireMediaType(path), facts),
       ),
     thumbnail: (path, outDir) => derive(outDir, 'thumbnail.webp', 'image/webp', (out) => webpOf(path, out, 320, 75)),
     webpPreview: (path, outDir) => derive(outDir, 'preview.webp', 'image/webp', (out) => webpOf(path, out, 1280, 80)),

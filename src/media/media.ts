@@ -61,6 +61,8 @@ export interface Media {
   poster(path: string, outDir: string, facts: MediaFacts): Promise<Derivative>;
   /** A short muted clip, at most 480 px wide and 4 s long. */
   preview(path: string, outDir: string, facts: MediaFacts): Promise<Derivative>;
+  /** JPEG of a 4×4 grid of frames, evenly spread over the clip, each at most 320 px wide. */
+  spritesheet(path: string, outDir: string, facts: MediaFacts): Promise<Derivative>;
   /** WebP at most 320 px wide of an image file (of the poster, for a video). */
   thumbnail(imagePath: string, outDir: string): Promise<Derivative>;
   /** WebP at most 1280 px wide, for images. */

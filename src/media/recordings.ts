@@ -136,6 +136,34 @@ export async function writePreview(ffmpeg: Ffmpeg, path: string, outPath: string
   );
 }
 
+/** Cells of a spritesheet, in columns and in rows. */
+const SHEET_SIDE = 4;
+
+export async function writeSpritesheet(
+  ffmpeg: Ffmpeg,
+  path: string,
+  outPath: string,
+  type: MediaType,
+  facts: MediaFacts,
+): Promise<void> {
+  const cells = SHEET_SIDE ** 2;
+  // A clip of fewer frames repeats them, one without a length is taken to be a second long.
+  const perSecond = cells / (facts.durationSeconds || 1);
+  const filters = [
+    `fps=${perSecond.toFixed(6)}`,
+    'scale=w=trunc(min(320\\,iw)/2)*2:h=-2',
+    `tile=${SHEET_SIDE}x${SHEET_SIDE}`,
+  ];
+  await ffmpeg.run(path, type, (command) =>
+    command
+      .videoFilters(filters)
+      .frames(1)
+      .outputOptions('-map', '0:V:0', '-pix_fmt', 'yuvj420p', '-q:v', '4', '-map_metadata', '-1', '-update', '1')
+      .format('image2')
+      .output(outputUrl(outPath)),
+  );
+}
+
 export async function writeWaveform(ffmpeg: Ffmpeg, path: string, outPath: string, type: MediaType): Promise<void> {
   await ffmpeg.run(path, type, (command) =>
     command

@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { delay } from '../common/time.js';
 import type { KilnConfig } from '../config/config.js';
+import { InFlight } from '../gateway/router/in-flight.js';
 import { Engine } from '../jobs/engine/engine.js';
 import { JobHub } from '../jobs/events/hub.js';
 import { JobWaiter } from '../jobs/events/wait.js';
@@ -34,12 +35,13 @@ export async function drain({ app, config, logger, stopWorkers }: Running): Prom
   );
   const stopped = (async () => {
     await app.get(JobHub).close();
-    await stopWorkers();
+    await Promise.all([stopWorkers(), app.get(InFlight).idle()]);
     return true;
   })();
   const clean = await Promise.race([stopped, late]);
   if (!clean) {
-    logger.warn({}, 'steps are still running at the drain timeout; they are cut and will be found again');
+    logger.warn({}, 'work is still running at the drain timeout: answers end, steps are cut and will be found again');
+    app.get(InFlight).stop();
     app.get(Engine).abort();
     await Promise.race([stopped, delay(2000)]);
   }

@@ -8,7 +8,7 @@ import { ERROR_CODES, ERROR_TYPES } from '../../src/common/error-types.js';
 import { OPERATIONS } from '../../src/runtime/openapi/operations.js';
 import { error, listOf, SCHEMAS, type SchemaName } from '../../src/runtime/openapi/schemas.js';
 import { startKiln, type Kiln } from '../support/kiln.js';
-import { tinyPng } from '../support/media.js';
+import { tinyMp4, tinyPng } from '../support/media.js';
 import { as } from './harness.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -142,6 +142,61 @@ describe('the document is true', () => {
     await check('POST', `/v1/jobs/${canceled.id}/cancel`, '/v1/jobs/{id}/cancel');
   });
 
+  test('of text, embeddings and sound', async () => {
+    const messages = [{ role: 'user', content: 'hello' }];
+    for (const model of ['gpt-5.4', 'claude-sonnet']) {
+      await check('POST', '/v1/chat/completions', '/v1/chat/completions', { model, messages });
+      await check('POST', '/v1/responses', '/v1/responses', { model, input: 'hello' });
+      await check('POST', '/v1/messages', '/v1/messages', { model, messages, max_tokens: 100 });
+      await check('POST', '/v1/messages/count_tokens', '/v1/messages/count_tokens', { model, messages });
+    }
+    await check('POST', '/v1/embeddings', '/v1/embeddings', { model: 'text-embedding-3-small', input: 'hello' });
+    const spoken = await fetch(`${kiln.url}/v1/audio/speech`, {
+      method: 'POST',
+      headers: { ...as(kiln.secret), 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'tts-1', voice: 'alloy', input: 'hello' }),
+    });
+    expect(spoken.headers.get('content-type')).toBe('audio/mpeg');
+    const form = new FormData();
+    form.append('file', await spoken.blob(), 'hello.mp3');
+    form.append('model', 'whisper-1');
+    await check('POST', '/v1/audio/transcriptions', '/v1/audio/transcriptions', form);
+    await check('GET', '/v1/models/claude-sonnet', '/v1/models/{path}');
+  });
+
+  test('of pictures', async () => {
+    const fox = { model: 'flux-dev', prompt: 'a fox', size: '256x256' };
+    await check('POST', '/v1/images/generations', '/v1/images/generations', fox);
+    await check('POST', '/v1/images/generations', '/v1/images/generations', { ...fox, response_format: 'url' });
+    const form = new FormData();
+    form.append('image', new Blob([new Uint8Array(await tinyPng())], { type: 'image/png' }), 'cat.png');
+    for (const [name, value] of Object.entries({ model: 'nano-banana-2', prompt: 'a red cat' }))
+      form.append(name, value);
+    await check('POST', '/v1/images/edits', '/v1/images/edits', form);
+  });
+
+  test('of videos', async () => {
+    const fox = { model: 'seedance-2', prompt: 'a fox', seconds: '4', resolution: '480p' };
+    const { id } = await check('POST', '/v1/videos', '/v1/videos', fox);
+    const at = `/v1/videos/${String(id)}`;
+    await kiln.finished(String(id).replace('video_', 'job_'));
+    await check('GET', at, '/v1/videos/{id}');
+    await check('GET', '/v1/videos', '/v1/videos');
+    const snow = { prompt: 'make it snow [[sandbox:never]]', seconds: '4' };
+    const edited = await check('POST', '/v1/videos/edits', '/v1/videos/edits', { ...snow, video: { id } });
+    const remixed = await check('POST', `${at}/remix`, '/v1/videos/{id}/remix', { prompt: snow.prompt });
+    const clip = new FormData();
+    const { model, video } = { model: 'skyreels-v2', video: new Blob([new Uint8Array(await tinyMp4())]) };
+    for (const [name, value] of Object.entries({ ...snow, model })) clip.append(name, value);
+    clip.append('video', video, 'a.mp4');
+    await check('POST', '/v1/videos/extensions', '/v1/videos/extensions', clip);
+    for (const one of [edited, remixed])
+      await kiln.call('POST', `/v1/jobs/${String(one['id']).replace('video_', 'job_')}/cancel`);
+    const gone = await check('POST', '/v1/videos', '/v1/videos', { prompt: 'x' });
+    await kiln.finished(String(gone['id']).replace('video_', 'job_'));
+    await check('DELETE', `/v1/videos/${String(gone['id'])}`, '/v1/videos/{id}');
+  });
+
   test('of uploads', async () => {
     const form = new FormData();
     form.append('file', new Blob([new Uint8Array(await tinyPng())], { type: 'image/png' }), 'cat.png');
@@ -189,7 +244,7 @@ describe('errors are the same in the code, the document and the docs', () => {
       .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
 
   test('types, with their statuses', async () => {
-    const page = await readFile(join(ROOT, 'docs/api.md'), 'utf8');
+    const page = await readFile(join(ROOT, 'docs/api/README.md'), 'utf8');
     const documented = rows(page, 'Errors').map(([, type = '', status]) => [type, Number(status)]);
     const known = Object.entries(ERROR_TYPES).map(([type, { status }]) => [type, status]);
     expect(documented).toEqual(known);

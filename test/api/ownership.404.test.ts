@@ -8,7 +8,7 @@ let kiln: Kiln;
 let receiver: Server;
 let stranger: string;
 /** What the owner has; `urls` are those of the job. */
-let theirs: { job: string; upload: string; presigned: string; delivery: string; token: string };
+let theirs: { job: string; video: string; upload: string; presigned: string; delivery: string; token: string };
 
 beforeAll(async () => {
   receiver = createServer((request, response) => request.resume().on('end', () => response.writeHead(200).end()));
@@ -32,8 +32,10 @@ beforeAll(async () => {
     const one = await kiln.get(job.id);
     return one.webhook?.deliveries[0] && one;
   });
+  const clip = await kiln.post(CLIP);
   theirs = {
     job: job.id,
+    video: clip.id.replace('job_', 'video_'),
     upload: upload.body.id,
     presigned: presigned.body.upload.id,
     delivery: done.webhook?.deliveries[0]?.id ?? '',
@@ -56,6 +58,10 @@ const ROUTES: Record<string, () => string> = {
   'POST /v1/jobs/{id}/replay': () => theirs.job,
   'GET /v1/jobs/{id}/events': () => theirs.job,
   'GET /v1/jobs/{id}/outputs/{n}/content': () => theirs.job,
+  'GET /v1/videos/{id}': () => theirs.video,
+  'DELETE /v1/videos/{id}': () => theirs.video,
+  'GET /v1/videos/{id}/content': () => theirs.video,
+  'POST /v1/videos/{id}/remix': () => theirs.video,
   'GET /v1/uploads/{id}': () => theirs.upload,
   'DELETE /v1/uploads/{id}': () => theirs.upload,
   'POST /v1/uploads/{id}/complete': () => theirs.presigned,
@@ -97,6 +103,7 @@ describe.each(references)('a reference to %s', (_what, reference) => {
 test.each([
   ['/v1/jobs?after=', () => theirs.job],
   ['/v1/jobs?before=', () => theirs.job],
+  ['/v1/videos?after=', () => theirs.video],
   ['/v1/uploads?after=', () => theirs.upload],
   ['/v1/uploads?before=', () => theirs.upload],
   ['/v1/webhook_deliveries?after=', () => theirs.delivery],

@@ -91,7 +91,7 @@ describe('in a folder', () => {
 
   it('a clip has a poster, a preview without sound, a thumbnail and a blurhash', async () => {
     const [output] = film.outputs;
-    expect(Object.keys(output?.variants ?? {}).toSorted()).toEqual(['poster', 'preview', 'thumbnail']);
+    expect(Object.keys(output?.variants ?? {}).toSorted()).toEqual(['poster', 'preview', 'spritesheet', 'thumbnail']);
     const [poster, preview, thumbnail] = await Promise.all([
       download(output?.variants.poster?.url),
       download(output?.variants.preview?.url),
@@ -253,7 +253,12 @@ describe('in a folder', () => {
       const job = await resultOf(await make());
       expect(job).toMatchObject({ status: 'succeeded', error: null, outputs: [{ width, height }] });
       expect(derivativeWarnings(job)).toEqual([]);
-      expect(Object.keys(job.outputs[0]?.variants ?? {}).toSorted()).toEqual(['poster', 'preview', 'thumbnail']);
+      expect(Object.keys(job.outputs[0]?.variants ?? {}).toSorted()).toEqual([
+        'poster',
+        'preview',
+        'spritesheet',
+        'thumbnail',
+      ]);
       const preview = await ffprobe(kiln.ground.dir, await download(job.outputs[0]?.variants.preview?.url));
       expect(streamOf(preview, 'video')?.codec_name).toBe('h264');
     });
@@ -278,6 +283,7 @@ describe('in a folder', () => {
       expect(derivativeWarnings(job)).toEqual([
         expect.stringMatching(/^output 0: poster failed \(.*damaged/),
         expect.stringMatching(/^output 0: preview failed \(.*damaged/),
+        expect.stringMatching(/^output 0: spritesheet failed \(.*damaged/),
       ]);
       expect(job.cost.charged_micro_usd).toBe(job.cost.held_micro_usd);
     });

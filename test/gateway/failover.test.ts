@@ -60,6 +60,7 @@ const BEFORE_THE_FIRST_BYTE: [name: string, behaviour: Behaviour][] = [
   ['a 200 with an error body', json(200, { error: { message: 'oops', code: 500 } })],
   ['an empty 200', (_request, response) => void response.writeHead(200).end()],
   ['a 200 that is no JSON', (_request, response) => void response.writeHead(200).end('<html>')],
+  ['no headers at all', hangs],
   ['a cut before the headers', (_request, response) => void response.destroy()],
 ];
 
@@ -242,6 +243,17 @@ test('a client that goes away stops the upstream and pays for what was made', as
   expect(row).toMatchObject({ status: 'canceled' });
   expect(row.outputTokens).toBeGreaterThan(2);
   expect(row.chargedMicroUsd).toBeGreaterThan(0);
+});
+
+test('the metrics tell ends and failures by route', async () => {
+  kiln.upstream.script('first', errors(500));
+  await ask('two');
+  const { text: page } = (await kiln.call<{ text: string }>('GET', '/metrics')).body;
+  expect(page).toMatch(
+    /kiln_gateway_requests_total\{endpoint="chat.completions",route="two\/second",status="ok"\} \d+/,
+  );
+  expect(page).toMatch(/kiln_gateway_route_failures_total\{route="two\/first",kind="internal"\} \d+/);
+  expect(page).toMatch(/kiln_gateway_first_byte_seconds_count\{route="two\/second"\} \d+/);
 });
 
 test('a client that goes away before the first byte pays nothing', async () => {

@@ -83,16 +83,10 @@ export const answers =
   (_request, response, body) => {
     const asked = JSON.parse(body.toString('utf8')) as { stream?: boolean };
     if (asked.stream === true) {
-      const frames = [
-        ROLE,
-        ...[...content].map((letter) => text(letter)),
-        FINISH,
-        ...(usage ? [USAGE_CHUNK] : []),
-        DONE,
-      ];
+      const frames = [ROLE, ...Array.from(content, text), FINISH, ...(usage ? [USAGE_CHUNK] : []), DONE];
       return streams(...frames)(_request, response, body);
     }
-    json(200, {
+    return json(200, {
       id: 'up-1',
       object: 'chat.completion',
       created: 1,

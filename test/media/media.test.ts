@@ -239,12 +239,29 @@ describe('video and audio', () => {
     expect(await media.faststart(preview.path, join(dir, 'again'))).toBe(false);
   });
 
+  it('lays sixteen frames of a clip out as a sheet, from its beginning to its end', async () => {
+    const clip = join(dir, 'fade.mp4');
+    // From black to white in two seconds.
+    const fade = 'color=white:s=640x360:r=24:d=2,fade=in:st=0:d=2';
+    await ffmpeg('-f', 'lavfi', '-i', fade, '-pix_fmt', 'yuv420p', clip);
+    const facts = await media.probe(clip, limits);
+    const sheet = await media.spritesheet(clip, dir, facts);
+    expect(sheet).toMatchObject({ contentType: 'image/jpeg', bytes: (await stat(sheet.path)).size });
+    expect(await sharp(sheet.path).metadata()).toMatchObject({ format: 'jpeg', width: 1280, height: 720 });
+    const { data } = await sharp(sheet.path).resize(4, 4).greyscale().raw().toBuffer({ resolveWithObject: true });
+    const cells = [...data];
+    expect(cells).toEqual(cells.toSorted((a, b) => a - b));
+    expect(cells[0]).toBeLessThan(60);
+    expect(cells.at(-1)).toBeGreaterThan(180);
+  });
+
   it('makes poster and preview of a clip of one frame', async () => {
     const clip = join(dir, 'one.mp4');
     await ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=64x64:r=1:d=1', '-frames:v', '1', '-pix_fmt', 'yuv420p', clip);
     const facts = await media.probe(clip, limits);
     expect((await media.poster(clip, dir, facts)).bytes).toBeGreaterThan(0);
     expect((await media.preview(clip, dir, facts)).bytes).toBeGreaterThan(0);
+    expect((await media.spritesheet(clip, dir, facts)).bytes).toBeGreaterThan(0);
   });
 
   it('draws the sound', async () => {
@@ -305,6 +322,7 @@ describe('the binaries', () => {
     expect(facts).toMatchObject({ kind: 'video', width: 64, height: 48 });
     expect((await old.poster(clip, dir, facts)).bytes).toBeGreaterThan(0);
     expect((await old.preview(clip, dir, facts)).bytes).toBeGreaterThan(0);
+    expect((await old.spritesheet(clip, dir, facts)).bytes).toBeGreaterThan(0);
     expect((await old.waveform(clip, dir)).bytes).toBeGreaterThan(0);
   });
 });

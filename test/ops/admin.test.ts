@@ -308,6 +308,7 @@ describe('health', () => {
         'kiln_route_state',
         'kiln_open_holds_micro_usd',
         'kiln_unsettled_jobs',
+        'kiln_gateway_open_holds',
         'kiln_database_connections',
         'kiln_object_store_healthy',
         'kiln_disk_free_bytes',

@@ -1,17 +1,17 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
 import { Catalog } from '../../catalog/catalog.service.js';
-import type { Model } from '../../catalog/schema.js';
-import type { SyncModel } from '../../catalog/sync-schema.js';
+import type { RouteBase } from '../../catalog/schema.js';
 import { KilnError } from '../../common/errors.js';
 import { systemClock } from '../../common/time.js';
 import { type AuthKey, isModelAllowed } from '../../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
 import { Keys } from '../../keys/keys.js';
-import { isLive, type ModelView, modelView, syncModelView } from './model-view.js';
+import { isLive, type ModelView, modelView } from './model-view.js';
+import { type SyncModelView, syncModelView } from './sync-model-view.js';
 
 export interface ModelList {
   object: 'list';
-  data: ModelView[];
+  data: (ModelView | SyncModelView)[];
   has_more: false;
   first_id: string | null;
   last_id: string | null;
@@ -30,11 +30,18 @@ export class ModelsController {
   @Get()
   list(@CurrentKey() key: AuthKey): ModelList {
     const now = systemClock();
-    const isShown = ({ id, routes }: Model | SyncModel): boolean =>
+    const served = ({ id, routes }: { id: string; routes: readonly RouteBase[] }): boolean =>
       isModelAllowed(key, id) && routes.some((route) => isLive(route, now));
-    const syncs = this.catalog.syncs().filter(isShown);
-    const models = this.catalog.models().filter(isShown);
-    const data = [...syncs.map((model) => syncModelView(model, now)), ...models.map((model) => modelView(model, now))];
+    const data = [
+      ...this.catalog
+        .syncs()
+        .filter(served)
+        .map((model) => syncModelView(model, now)),
+      ...this.catalog
+        .models()
+        .filter(served)
+        .map((model) => modelView(model, now)),
+    ];
     return {
       object: 'list',
       data,
@@ -46,17 +53,18 @@ export class ModelsController {
 
   /** Ids hold slashes: raw (`hexgrad/Kokoro-82M`) they are more path, from SDKs they come as %2F. */
   @Get('*')
-  get(@CurrentKey() key: AuthKey, @Param('*') id: string): ModelView {
-    const model =
-      this.catalog.listedSync(id) ?? this.catalog.sync(id) ?? this.catalog.listed(id) ?? this.catalog.get(id);
-    if (!model) {
+  get(@CurrentKey() key: AuthKey, @Param('*') id: string): ModelView | SyncModelView {
+    const sync = this.catalog.listedSync(id) ?? this.catalog.sync(id);
+    const job = this.catalog.listed(id) ?? this.catalog.get(id);
+    const now = systemClock();
+    const view = sync ? syncModelView(sync, now) : job && modelView(job, now);
+    if (!view) {
       throw new KilnError(404, 'not_found', `No model '${id.slice(0, 128)}' exists; GET /v1/models lists them.`, {
         code: 'model_not_found',
         param: 'model',
       });
     }
-    this.keys.assertModelAllowed(key, model.id);
-    const now = systemClock();
-    return 'operations' in model ? modelView(model, now) : syncModelView(model, now);
+    this.keys.assertModelAllowed(key, id);
+    return view;
   }
 }

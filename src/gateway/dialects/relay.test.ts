@@ -1,6 +1,6 @@
+import * as fc from 'fast-check';
 import type { JsonObject } from '../../common/json.js';
 import { chat } from './chat/index.js';
-import { errorBody } from './errors.js';
 import { messages } from './messages/index.js';
 import { ABLE, echoOf, without } from './test-dialects.js';
 
@@ -94,6 +94,37 @@ describe('chat', () => {
     expect(frame(data, includeUsage)).toBe(wanted);
   });
 
+  it('changes nothing else of any chunk', () => {
+    const piece = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('"model":"x"', '\\"model":"x"', ',"usage":null', '"usage":{', '"choices":', '\\'),
+    );
+    const text = fc.array(piece, { maxLength: 4 }).map((pieces) => pieces.join(''));
+    const fields = fc.record(
+      {
+        id: text,
+        model: text,
+        choices: text.map((content) => [{ index: 0, delta: { content, role: 'assistant' }, finish_reason: null }]),
+        usage: fc.constantFrom(null, { prompt_tokens: 1 }),
+        extra: fc.record({ model: text }),
+      },
+      { requiredKeys: ['model', 'choices'] },
+    );
+    // Servers write their keys in any order.
+    const chunks = fields.chain((chunk) =>
+      fc.shuffledSubarray(Object.entries(chunk), { minLength: Object.keys(chunk).length }).map(Object.fromEntries),
+    ) as fc.Arbitrary<JsonObject>;
+    fc.assert(
+      fc.property(chunks, fc.boolean(), (chunk, includeUsage) => {
+        const shown = frame(JSON.stringify(chunk), includeUsage);
+        const { usage, ...rest } = chunk;
+        const kept = includeUsage && usage !== undefined ? { ...rest, usage } : rest;
+        expect(JSON.parse(shown.slice('data: '.length))).toEqual({ ...kept, model: 'claude-sonnet' });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('answers with the alias', () => {
     expect(chat.relay.answer({ id: 'c', model: 'm', extra: 1 }, echoOf())).toEqual({
       id: 'c',
@@ -151,27 +182,4 @@ it('refuses by traits whatever the API', () => {
     "'messages' has an 'input_audio' part, which this model can't hear",
     "'tools' are not supported by this model",
   ]);
-});
-
-it.each([
-  [400, 'invalid_request_error'],
-  [401, 'authentication_error'],
-  [402, 'billing_error'],
-  [403, 'permission_error'],
-  [404, 'not_found_error'],
-  [413, 'request_too_large'],
-  [429, 'rate_limit_error'],
-  [500, 'api_error'],
-  [503, 'overloaded_error'],
-  [529, 'overloaded_error'],
-])('says %i in both envelopes', (status, type) => {
-  const facts = { status, type: 'reason', message: 'No.', code: 'word', param: 'model' };
-  expect(errorBody('chat', facts, 'req_1')).toEqual({
-    error: { message: 'No.', type: 'reason', code: 'word', param: 'model' },
-  });
-  expect(errorBody('messages', facts, 'req_1')).toEqual({
-    type: 'error',
-    error: { type, message: 'No.' },
-    request_id: 'req_1',
-  });
 });

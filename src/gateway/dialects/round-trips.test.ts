@@ -91,7 +91,7 @@ it('keeps a chat request as it is', () => {
   const all = body({
     ...shared,
     temperature: maybe(fc.constantFrom(0, 1, 2)),
-    top_k: maybe(fc.nat(100)),
+    top_k: maybe(fc.integer({ min: 1, max: 100 })),
     n: maybe(fc.integer({ min: 2, max: 4 })),
     seed: maybe(fc.integer()),
     presence_penalty: maybe(fc.constantFrom(-2, 0, 1.5)),

@@ -54,16 +54,19 @@ it('brings any stream through messages', () => {
   );
 });
 
-it('opens one block at a time', () => {
+it('opens one block at a time and ends it with its signature', () => {
   fc.assert(
     fc.property(streams, (events) => {
       const writer = messages.writer(echoOf());
       const frames = framesOf(events.map((event) => writer.write(event)).join(''));
       let open: unknown = null;
       let next = 0;
+      let signed = false;
       for (const { event, data } of frames) {
-        const body = JSON.parse(data) as { type: string; index?: number };
+        const body = JSON.parse(data) as { type: string; index?: number; delta?: { type?: string } };
         expect(body.type).toBe(event);
+        if (signed) expect(event).toBe('content_block_stop');
+        signed = body.delta?.type === 'signature_delta';
         if (event === 'content_block_start') {
           expect([open, body.index]).toEqual([null, next]);
           open = body.index;
@@ -73,6 +76,7 @@ it('opens one block at a time', () => {
       }
       expect(open).toBeNull();
     }),
+    { numRuns: 500 },
   );
 });
 

@@ -13,7 +13,11 @@ export function unsupportedByModel(conversation: Conversation, traits: ModelTrai
     if (condition) problems.push(problem());
   };
 
-  const kinds = new Set(conversation.turns.flatMap((turn) => turn.parts.map((part) => part.type)));
+  const parts = conversation.turns.flatMap((turn) => [...turn.parts]);
+  // A plain-text document can always be written as text.
+  const kinds = new Set(
+    parts.filter((part) => part.type !== 'document' || part.source.kind !== 'text').map((part) => part.type),
+  );
   lacks(kinds.has('image') && !has('vision'), () => `${sayPart('image', asked)}, which this model can't see`);
   lacks(kinds.has('audio') && !has('audio'), () => `${sayPart('audio', asked)}, which this model can't hear`);
   lacks(kinds.has('video') && !has('video'), () => `${sayPart('video', asked)}, which this model can't see`);
@@ -26,18 +30,27 @@ export function unsupportedByModel(conversation: Conversation, traits: ModelTrai
   });
 
   const format = conversation.format?.type;
-  lacks(format === 'json_schema' && !has('json_schema'), () => `${say('format', asked)} can't be a JSON schema here`);
+  lacks(
+    format === 'json_schema' && !has('json_schema'),
+    () => `${say('format', asked)} can't be a JSON schema with this model`,
+  );
   lacks(format === 'json_object' && !has('json_object') && !has('json_schema'), () => {
     return `${say('format', asked)} can't be JSON with this model`;
   });
 
   lacks((conversation.n ?? 1) > 1 && !has('n'), () => `${say('n', asked)} can only be 1 with this model`);
-  lacks(conversation.logprobs !== undefined && !has('logprobs'), () => `${say('logprobs', asked)} are not shown here`);
+  lacks(
+    conversation.logprobs !== undefined && !has('logprobs'),
+    () => `${say('logprobs', asked)} can't be shown by this model`,
+  );
   lacks(Object.keys(conversation.logitBias ?? {}).length > 0 && !has('logit_bias'), () => {
     return `${say('logitBias', asked)} is not supported by this model`;
   });
   for (const name of ['presencePenalty', 'frequencyPenalty'] as const)
-    lacks((conversation[name] ?? 0) !== 0 && !has('penalties'), () => `${say(name, asked)} can only be 0 here`);
+    lacks(
+      (conversation[name] ?? 0) !== 0 && !has('penalties'),
+      () => `${say(name, asked)} can only be 0 with this model`,
+    );
 
   problems.push(...refusedSampling(conversation, traits, asked));
   return problems;

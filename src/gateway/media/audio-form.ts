@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { FastifyRequest } from 'fastify';
 import { invalidRequest, KilnError } from '../../common/errors.js';
 import { assertText } from '../../common/request-errors.js';
+import { formError } from '../../http/form-errors.js';
 
 /** OpenAI's limit (guide "Speech to text"). */
 const MAX_FILE_BYTES = 25 * 1024 * 1024;
@@ -72,6 +73,6 @@ export async function readAudioForm(request: FastifyRequest): Promise<AudioForm>
     return form;
   } catch (error) {
     await form.remove();
-    throw isMalformed(error) ? invalidRequest('The multipart body is malformed.', 'file') : error;
+    throw formError(error);
   }
 }

@@ -119,7 +119,7 @@ export class Embeddings {
           ...opened.answer,
           object: 'list',
           data: opened.answer.data.map((one) => ({ ...one, embedding: encoded(one.embedding, format) })),
-          model: String(found.body['model']),
+          model: found.alias,
         };
         await call.reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));
       },

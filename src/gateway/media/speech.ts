@@ -14,6 +14,7 @@ import type { Opened, SyncWork } from '../router/work.js';
 import { wholeJson } from '../text/open-text.js';
 
 const MAX_CHARS = 1_000_000;
+const DEFAULT_FORMAT = 'mp3';
 
 /** OpenAI's fields (API reference, "Create speech"); others pass on to the server. */
 const body = z.looseObject({
@@ -56,14 +57,16 @@ export class Speech {
     const [issue] = parsed.error?.issues ?? [];
     if (!parsed.success) throw requestError(body, issue ?? { message: 'is not valid' }, found.body);
     const { model: _alias, ...fields } = found.body;
-    const characters = [...parsed.data.input].length;
+    // Servers differ in what they send where nothing is said; the client of this API expects OpenAI's.
+    const asked = { ...fields, response_format: parsed.data.response_format ?? DEFAULT_FORMAT };
+    const characters = Array.from(parsed.data.input).length;
     const work: SyncWork = {
       ...found,
       key: call.key,
       streamed: true,
       bound: () => ({ ...NO_BOUND, characters }),
       lacking: () => [],
-      call: () => ({ kind: 'speech', stream: parsed.data.stream_format === 'sse', body: fields }),
+      call: () => ({ kind: 'speech', stream: parsed.data.stream_format === 'sse', body: asked }),
     };
     await this.requests.run(work, {
       open: openSound,

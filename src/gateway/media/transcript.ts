@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { NO_USAGE, type Usage } from '../../billing/usage.js';
-import type { JsonObject } from '../../common/json.js';
 
 /** OpenAI's answers, `json` and `verbose_json` (API reference, "Create transcription"), and what other servers leave out. */
 export const transcriptShape = z.looseObject({
@@ -75,8 +74,9 @@ export function rendered(
       const kept = { text, ...(usage ? { usage } : {}), ...(logprobs === undefined ? {} : { logprobs }) };
       return { contentType: 'application/json; charset=utf-8', body: JSON.stringify(kept) };
     }
-    default:
-      return { contentType: 'application/json; charset=utf-8', body: JSON.stringify(transcript as JsonObject) };
+    case 'verbose_json':
+    case 'diarized_json':
+      return { contentType: 'application/json; charset=utf-8', body: JSON.stringify(transcript) };
   }
 }
 

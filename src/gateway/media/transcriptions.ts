@@ -90,7 +90,10 @@ function wishOf(form: AudioForm, found: GatewayRequest): Wish {
   }
   const temperature = fields['temperature'];
   if (temperature !== undefined && !(Number(temperature) >= 0 && Number(temperature) <= 1))
-    throw invalidRequest(`'temperature' must be a number from 0 to 1; got '${String(temperature)}'.`, 'temperature');
+    throw invalidRequest(
+      `'temperature' must be a number from 0 to 1; got ${JSON.stringify(temperature)}.`,
+      'temperature',
+    );
   // A model that can't stream ignores the wish, as OpenAI's whisper-1 does.
   return { format, fields, stream: booleanOf(form, 'stream') && found.model.limits['streams'] === true };
 }

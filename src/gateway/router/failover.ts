@@ -14,6 +14,8 @@ import { RouteTrouble } from '../../upstreams/route-trouble.js';
 import { ASLEEP } from '../../upstreams/sync-probe.js';
 import { WarmthRepository } from '../../upstreams/warmth.repository.js';
 import { allFailed, type FailedAttempt, isVerdict } from './failure.js';
+import { GatewayMetrics } from './gateway-metrics.js';
+import { InFlight } from './in-flight.js';
 import type { Opened, PricedRoute, SyncWork } from './work.js';
 
 /** Turns a good answer into something that has begun; throws ProviderError where it turns out to be none. */
@@ -36,6 +38,15 @@ const CAN = {
   synchronous: true,
 };
 
+/** What watches over the calls. */
+@Injectable()
+export class FailoverSurroundings {
+  constructor(
+    readonly inFlight: InFlight,
+    readonly metrics: GatewayMetrics,
+  ) {}
+}
+
 /** Asks one route after the other until one answers: every failure before the first byte but a verdict moves on. */
 @Injectable()
 export class Failover {
@@ -44,6 +55,7 @@ export class Failover {
     private readonly credentials: Credentials,
     private readonly warmth: WarmthRepository,
     private readonly trouble: RouteTrouble,
+    private readonly surroundings: FailoverSurroundings,
     private readonly logger: Logger,
   ) {}
 
@@ -61,7 +73,9 @@ export class Failover {
       }
       const pauseMs = pauseAfter(failed.slice(before), round);
       if (round >= ROUNDS || pauseMs === null || pauseMs >= leftMs(work)) throw allFailed(work.model.id, failed);
-      await delay(pauseMs, work.gone);
+      await delay(pauseMs, work.gone).catch((error: unknown) => {
+        throw clientGone(error);
+      });
     }
   }
 
@@ -71,11 +85,12 @@ export class Failover {
     open: Open<T>,
   ): Promise<Pick<Opened<T>, 'answer' | 'rateLimits' | 'ttfbMs'> | ProviderError> {
     const endpoint = route.endpoints[Math.floor(Math.random() * route.endpoints.length)] ?? '';
-    // What can be told late is only a stream's beginning: a whole answer takes as long as it does.
-    const limitMs = Math.max(1, Math.min(work.streamed ? route.firstByteTimeoutMs : Infinity, leftMs(work)));
+    // A stream shows early whether it comes; a whole answer takes as long as the work does.
+    const limitMs = Math.max(1, Math.min(work.streamed ? route.firstByteTimeoutMs : route.timeoutMs, leftMs(work)));
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error('late')), limitMs);
     const signal = AbortSignal.any([work.gone, late.signal]);
+    const leave = this.surroundings.inFlight.enter(late);
     try {
       const response = await this.send(work, route, endpoint, { signal, limitMs });
       const answer = await open(response, route).catch((error: unknown) => {
@@ -83,9 +98,13 @@ export class Failover {
         throw error;
       });
       void this.warmth.seenReady(endpoint, route).catch(() => undefined);
+      if (response.body.closed) leave();
+      else response.body.once('close', leave);
       return { answer, rateLimits: rateLimitsOf(response.headers), ttfbMs: performance.now() - work.startedAtMs };
     } catch (error) {
+      leave();
       if (work.gone.aborted) throw clientGone(error);
+      if (late.signal.reason instanceof KilnError) throw late.signal.reason;
       const failure = late.signal.aborted
         ? new ProviderError('timeout', 'rejected', `nothing of an answer within ${Math.round(limitMs)} ms`)
         : toProviderError(error);
@@ -121,6 +140,7 @@ export class Failover {
       { route: route.id, endpoint, kind: error.kind, status: error.detail.upstreamStatus ?? null, err: error.message },
       'a route of the gateway did not answer',
     );
+    this.surroundings.metrics.failed(route.id, error.kind);
     if (isVerdict(error)) return;
     const rejected = new ProviderError(error.kind, 'rejected', error.message, error.detail);
     const { upstreamStatus } = error.detail;

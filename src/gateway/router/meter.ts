@@ -6,6 +6,7 @@ import { NO_USAGE, type Usage, type UsageStatus } from '../../billing/usage.js';
 import { KilnConfig } from '../../config/config.js';
 import type { KilnError } from '../../common/errors.js';
 import { Logger } from '../../telemetry/logger.js';
+import { GatewayMetrics } from './gateway-metrics.js';
 import type { Opened, PricedRoute, SyncWork } from './work.js';
 
 /** How a request ended, beside what it used. */
@@ -21,6 +22,7 @@ export class Meter {
   constructor(
     private readonly holds: SyncHolds,
     private readonly config: KilnConfig,
+    private readonly metrics: GatewayMetrics,
     private readonly logger: Logger,
   ) {}
 
@@ -43,6 +45,7 @@ export class Meter {
   async settle(work: SyncWork, opened: Opened<unknown>, usage: Usage, ending: Ending): Promise<number> {
     const { route, price } = opened;
     const cost = priceUsage(usage, price);
+    this.metrics.ended(work.endpoint, route.id, ending.status, opened.ttfbMs);
     const { chargedMicroUsd } = await this.holds.settle({
       requestId: work.requestId,
       keyId: work.key.id,
@@ -66,6 +69,7 @@ export class Meter {
   async release(work: SyncWork, routes: readonly PricedRoute[], error: KilnError): Promise<void> {
     const last = routes.at(-1)?.route ?? null;
     const gone = work.gone.aborted;
+    this.metrics.ended(work.endpoint, last?.id ?? null, gone ? 'canceled' : 'failed', null);
     await this.holds
       .release({
         requestId: work.requestId,

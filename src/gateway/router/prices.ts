@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { catalogPrice } from '../../catalog/route-price.js';
 import type { SyncRoute, UsagePrice } from '../../catalog/sync-schema.js';
 import { HOUR_MS, type Clock, systemClock } from '../../common/time.js';
 import { EGRESS, type Egress } from '../../egress/egress.js';
@@ -59,11 +60,8 @@ export class RoutePrices {
 
   /** Null: nobody knows, so the route is not asked. */
   async of(route: SyncRoute, now: Clock = systemClock): Promise<UsagePrice | null> {
-    if (route.price) return route.price;
-    const [start] = [...route.prices.keys()]
-      .filter((one) => route.model.startsWith(one))
-      .toSorted((a, b) => b.length - a.length);
-    if (start !== undefined) return route.prices.get(start) ?? null;
+    const known = catalogPrice(route);
+    if (known) return known;
     const [endpoint] = route.endpoints;
     if (endpoint === undefined || route.prices.size > 0) return null;
     const listed = (await this.list(endpoint, now())).get(route.model);

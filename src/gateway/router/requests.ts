@@ -16,6 +16,8 @@ import type { Opened, PricedRoute, SyncWork } from './work.js';
 /** A request whose model was found and may be called. */
 export interface GatewayRequest {
   requestId: string;
+  /** The alias that was asked for. */
+  alias: string;
   body: JsonObject;
   model: SyncModel;
   endpoint: UsageEndpoint;
@@ -29,7 +31,7 @@ export type Bill = (usage: Usage, ending: Ending) => Promise<number>;
 export interface Run<T> {
   open: Open<T>;
   /** Answers the client. Bills before the last of it is sent. */
-  finish(opened: Opened<T>, bill: Bill): Promise<void>;
+  finish: (opened: Opened<T>, bill: Bill) => Promise<void>;
 }
 
 const MODALITY_WORDS: Readonly<Record<SyncModality, string>> = {
@@ -60,7 +62,7 @@ export class GatewayRequests {
       throw invalidRequest('The request needs a JSON object as its body.');
     const fields = body as JsonObject;
     const model = this.model(fields['model'], key, modality);
-    return { requestId: request.id, body: fields, model, endpoint, startedAtMs, gone: goneOf(reply) };
+    return { requestId: request.id, alias: model.id, body: fields, model, endpoint, startedAtMs, gone: goneOf(reply) };
   }
 
   model(alias: unknown, key: AuthKey, modality: SyncModality): SyncModel {

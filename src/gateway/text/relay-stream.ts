@@ -14,6 +14,12 @@ const END_FRAMES: Readonly<Record<Dialect['id'], SseFrame>> = {
   responses: { event: '', data: '' },
 };
 
+/** Why Kiln itself ended it, where it did: a stop of the process comes as the reason of an aborted call. */
+function ownReason(cause: unknown): KilnError | null {
+  if (cause instanceof KilnError) return cause;
+  return cause instanceof Error && cause.cause !== undefined ? ownReason(cause.cause) : null;
+}
+
 export interface RelayOptions {
   stream: OpenStream;
   client: Dialect;
@@ -23,9 +29,9 @@ export interface RelayOptions {
   /** Aborts when the client goes away. */
   gone: AbortSignal;
   /** Charges for what was used; what it cost. Once. */
-  settle(usage: Usage, status: UsageStatus, errorCode?: string): Promise<number>;
+  settle: (usage: Usage, status: UsageStatus, errorCode?: string) => Promise<number>;
   /** For ops: what cut the stream. */
-  onBreak(error: unknown): void;
+  onBreak: (error: unknown) => void;
   /** Keeps what a later request may refer to: items of the responses API; null where nothing is to be kept. */
   keep: ((items: readonly KeptItem[]) => Promise<void>) | null;
 }
@@ -125,7 +131,7 @@ export class StreamRelay {
   private async failed(cause: unknown): Promise<string> {
     const { client, echo, requestId, tally, onBreak } = this.options;
     onBreak(cause);
-    const error = cause instanceof KilnError ? cause : broken();
+    const error = ownReason(cause) ?? broken();
     const chargedMicroUsd = this.settled ? 0 : await this.charge('partial', error.type);
     const writer = this.writer ?? client.writer(echo);
     return writer.fail(error, { requestId, usage: await tally.usage(), chargedMicroUsd });

@@ -17,6 +17,22 @@ export function spokenWith(route: SyncRoute, asked: DialectId): DialectId | null
   return [asked, ...INSTEAD[asked]].find((dialect) => kinds.includes(dialect)) ?? null;
 }
 
+/**
+ * Tools that the provider runs and bills beside tokens (OpenAI's and Anthropic's price lists): what Kiln has no price for is
+ * not bought. Those that the client runs itself pass.
+ */
+const BILLED_APART = /^(web_search|file_search|code_interpreter|code_execution|image_generation|x_search)/;
+const BILLED_FIELD = 'web_search_options';
+
+function unpriced({ tools, foreign }: Conversation): string[] {
+  const billed = tools.flatMap((tool) => (tool.kind === 'hosted' && BILLED_APART.test(tool.type) ? [tool.type] : []));
+  const why = 'which the provider bills beside tokens, and Kiln has no price for';
+  return [
+    ...billed.map((type) => `'tools' has '${type}', ${why}`),
+    ...(foreign.includes(BILLED_FIELD) ? [`'${BILLED_FIELD}' asks for web search, ${why}`] : []),
+  ];
+}
+
 /** What a route can't do of a conversation, in the words of the API the client called. */
 export function lackingFor(conversation: Conversation, asked: DialectId): (route: SyncRoute) => string[] {
   return (route) => {
@@ -24,7 +40,7 @@ export function lackingFor(conversation: Conversation, asked: DialectId): (route
     if (spoken === null) return ['the route serves no text'];
     const dialect = DIALECTS[spoken];
     return spoken === asked
-      ? dialect.relay.unsupported(conversation, route.traits)
+      ? [...dialect.relay.unsupported(conversation, route.traits), ...unpriced(conversation)]
       : dialect.unsupported(conversation, route.traits, asked);
   };
 }

@@ -13,6 +13,7 @@ import { type GatewayRequest, GatewayRequests } from '../router/requests.js';
 import type { Conversation } from '../dialects/conversation.js';
 import type { DialectId, Echo } from '../dialects/dialect.js';
 import { DIALECTS } from '../dialects/index.js';
+import { hasSignedCalls, withPlainIds } from '../dialects/signed-calls.js';
 import { keepsItems } from '../dialects/responses/index.js';
 import { ItemStore } from './items.js';
 import { openStream, openWhole, type OpenStream, type WholeText } from './open-text.js';
@@ -55,7 +56,7 @@ export class TextGateway {
     const work = workOf(text, found, body, conversation);
     const echo: Echo = {
       suffix: found.requestId.slice(found.requestId.indexOf('_') + 1),
-      model: String(found.body['model']),
+      model: found.alias,
       createdAt: Math.floor(Date.now() / 1000),
       conversation,
       body,
@@ -164,9 +165,9 @@ function workOf(
         kind: spoken,
         stream: conversation.stream,
         body:
-          spoken === dialect
+          spoken === dialect && !(spoken === 'responses' && hasSignedCalls(conversation))
             ? DIALECTS[spoken].relay.request(rest, conversation, route.traits)
-            : DIALECTS[spoken].write(conversation, route.traits),
+            : DIALECTS[spoken].write(spoken === 'chat' ? conversation : withPlainIds(conversation), route.traits),
         ...(spoken === 'messages' && anthropic ? { anthropic } : {}),
       };
     },

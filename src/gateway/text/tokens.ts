@@ -35,7 +35,9 @@ function textsOfTurn(turn: Turn): string[] {
         return [part.name, part.arguments];
       case 'document':
         return part.source.kind === 'text' ? [part.source.text] : [];
-      default:
+      case 'audio':
+      case 'image':
+      case 'video':
         return [];
     }
   });

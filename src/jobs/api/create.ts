@@ -15,12 +15,17 @@ import { JobQueue } from '../store/job-queue.js';
 import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobRow } from '../store/rows.js';
 import type { CreateJobBody } from './bodies.js';
-import { CreateRepository, type IdempotencyClaim, type NewJob } from './create.repository.js';
+import { CreateRepository, type FacadeOrigin, type IdempotencyClaim, type NewJob } from './create.repository.js';
 import { JobRequests, type JobRequest } from './request.js';
 
 const PRIORITIES = { low: 0, normal: 1, high: 2 } as const;
 const RETRY_WHEN_FULL_SECONDS = 10;
 export const CREATE_PATH = '/v1/jobs';
+
+/** The request of another endpoint that is answered by a job; `fingerprint` is of its body as it came. */
+export interface FacadeRequest extends FacadeOrigin {
+  path: string;
+}
 
 /** Gets an accepted job going. */
 @Injectable()
@@ -52,15 +57,19 @@ export class JobCreation {
     private readonly config: KilnConfig,
   ) {}
 
-  /** `created` is false where the idempotency key attached to an earlier job. */
+  /** `created` is false where the idempotency key, or a facade's repeated request, attached to an earlier job. */
   async create(
     key: AuthKey,
     body: CreateJobBody,
     idempotencyKey: string | null,
+    facade: FacadeRequest | null = null,
   ): Promise<{ job: JobRow; created: boolean }> {
-    const claim = idempotencyKey === null ? null : claimOf(key, body, idempotencyKey);
+    const claim = idempotencyKey === null ? null : claimOf(key, body, idempotencyKey, facade);
+    const origin = facade && originOf(facade);
+    const sentBefore = async () =>
+      claim ? this.rows.findKnown(claim) : origin?.isRepeat ? this.rows.findRepeated(key.id, origin) : null;
     // Before anything is judged: a retry must find its job even where the same request would be refused by now.
-    const known = claim && (await this.rows.findKnown(claim));
+    const known = await sentBefore();
     if (known) return this.attach(known.jobId, known.same);
 
     const request = await this.requests.read(key, body);
@@ -68,13 +77,13 @@ export class JobCreation {
     const queued = await this.queuedWhenFull(key);
     if (queued !== null) {
       // What fills the queue may be the very job that this repeats, created since the first look.
-      const meanwhile = claim && (await this.rows.findKnown(claim));
+      const meanwhile = await sentBefore();
       if (meanwhile) return this.attach(meanwhile.jobId, meanwhile.same);
       throw tooMany(queued, key);
     }
     const stored =
       request.parsed.references.length === 0 ? [] : await this.references.accept(key.id, request.parsed.references);
-    const created = await this.rows.create(this.rowOf(key, body, request, stored), claim, key.maxQueuedJobs);
+    const created = await this.rows.create(this.rowOf(key, body, request, stored, origin), claim, key.maxQueuedJobs);
     switch (created.kind) {
       case 'known':
         return this.attach(created.jobId, created.same);
@@ -103,7 +112,13 @@ export class JobCreation {
     return queued >= key.maxQueuedJobs ? queued : null;
   }
 
-  private rowOf(key: AuthKey, body: CreateJobBody, request: JobRequest, references: NewJob['references']): NewJob {
+  private rowOf(
+    key: AuthKey,
+    body: CreateJobBody,
+    request: JobRequest,
+    references: NewJob['references'],
+    facade: FacadeOrigin | null,
+  ): NewJob {
     const { model, parsed } = request;
     return {
       id: newId('job'),
@@ -125,6 +140,7 @@ export class JobCreation {
       deadlineSeconds: body.deadline_seconds ?? model.deadlineSeconds,
       startTimeoutSeconds: body.start_timeout_seconds ?? null,
       retentionSeconds: body.retention_seconds ?? this.config.retention.outputSeconds,
+      facade,
     };
   }
 }
@@ -135,9 +151,20 @@ const tooMany = (queued: number, key: AuthKey): KilnError =>
   });
 
 /** The hash is of parsed fields, so that spacing and key order do not matter; a data URI's bytes are in its text. */
-const claimOf = ({ id }: AuthKey, body: CreateJobBody, key: string): IdempotencyClaim => ({
+const claimOf = (
+  { id }: AuthKey,
+  body: CreateJobBody,
+  key: string,
+  facade: FacadeRequest | null,
+): IdempotencyClaim => ({
   keyId: id,
-  path: CREATE_PATH,
+  path: facade?.path ?? CREATE_PATH,
   key,
-  fingerprint: sha256Hex(canonicalJson(body)),
+  fingerprint: facade?.fingerprint ?? sha256Hex(canonicalJson(body)),
+});
+
+const originOf = ({ path, fingerprint, isRepeat, ageMs }: FacadeRequest): FacadeOrigin => ({
+  fingerprint: sha256Hex(`${path}\n${fingerprint}`),
+  isRepeat,
+  ageMs,
 });

@@ -8,6 +8,8 @@ import { camelRow, type JobRow } from '../store/rows.js';
 export interface JobFilter {
   /** Null lists across keys; only ops do that. */
   keyId: string | null;
+  /** True leaves videos only, by an index of their own. */
+  onlyVideos?: true;
   status?: string;
   model?: string;
   metadata?: JsonObject;
@@ -63,6 +65,8 @@ export function conditionsOf(filter: JobFilter): Sql[] {
   return [
     sql`deleted_at IS NULL`,
     ...(filter.keyId === null ? [] : [sql`key_id = ${filter.keyId}`]),
+    // Written out, as the index's condition is: of a parameter the planner would not know that it fits.
+    ...(filter.onlyVideos ? [sql`modality = 'video'`] : []),
     ...(filter.status === undefined ? [] : [sql`status = ${filter.status}`]),
     ...(filter.model === undefined ? [] : [sql`model = ${filter.model}`]),
     ...(filter.createdAfter === undefined ? [] : [sql`created_at > ${filter.createdAfter}::timestamptz`]),

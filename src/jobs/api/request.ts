@@ -58,17 +58,7 @@ export class JobRequests {
 
   async read(key: AuthKey, body: CreateJobBody): Promise<JobRequest> {
     const model = this.catalog.get(body.model);
-    if (!model) {
-      throw new KilnError(
-        404,
-        'not_found',
-        `The model '${body.model}' does not exist. GET /v1/models lists what this key may call.`,
-        {
-          code: 'model_not_found',
-          param: 'model',
-        },
-      );
-    }
+    if (!model) throw modelNotFound(body.model);
     assertModelAllowed(key, model.id);
     const parsed = parseInput(model, body.input);
     const providerOptions = parseProviderOptions(model, body.provider_options, this.adapters);
@@ -130,6 +120,12 @@ export class JobRequests {
     throw refusal(model, passedOver, routing, forcedRoute);
   }
 }
+
+export const modelNotFound = (id: string): KilnError =>
+  new KilnError(404, 'not_found', `The model '${id}' does not exist. GET /v1/models lists what this key may call.`, {
+    code: 'model_not_found',
+    param: 'model',
+  });
 
 /** Nothing is bridged where the route that sleeps is none of the job's. */
 function unbridged(route: Route): Route {

@@ -69,3 +69,41 @@ test('a reader that takes nothing is cut off', async () => {
   expect(writer.isGone).toBe(true);
   writer.end();
 });
+
+test('no heartbeat falls into a frame that comes in pieces', async () => {
+  const { out, taken, take } = slowReader();
+  const writer = new SseWriter(out, TIMES);
+  let more: (piece: string) => void = () => undefined;
+  const rest = new Promise<string>((resolve) => (more = resolve));
+  const done = writer.writeFrame(
+    (async function* () {
+      yield 'data: ';
+      yield await rest;
+    })(),
+  );
+  await settled(done);
+  take();
+  jest.advanceTimersByTime(45_000);
+  more('x\n\n');
+  await done;
+  take();
+  jest.advanceTimersByTime(15_000);
+  take();
+  expect(taken).toEqual(['data: ', 'x\n\n', ': keep-alive\n\n']);
+  writer.end();
+});
+
+test('a frame that breaks off cuts the reader off', async () => {
+  const { out } = slowReader();
+  const writer = new SseWriter(out, TIMES);
+  const broken = writer.writeFrame(
+    (async function* () {
+      yield 'data: ';
+      await Promise.resolve();
+      throw new Error('the object is gone');
+    })(),
+  );
+  await expect(broken).rejects.toThrow('the object is gone');
+  expect(writer.isGone).toBe(true);
+  writer.end();
+});

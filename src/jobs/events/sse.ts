@@ -10,13 +10,14 @@ export const frame = (event: string, data: object, id?: number): string =>
  */
 export class SseWriter {
   private readonly heartbeat: NodeJS.Timeout;
+  private isInFrame = false;
 
   constructor(
     private readonly out: ServerResponse,
     private readonly times: { heartbeatMs: number; stallMs: number },
   ) {
     this.heartbeat = setInterval(() => {
-      if (!out.writableNeedDrain) out.write(': keep-alive\n\n');
+      if (!out.writableNeedDrain && !this.isInFrame) out.write(': keep-alive\n\n');
     }, times.heartbeatMs);
     out.on('error', () => undefined);
   }
@@ -40,6 +41,22 @@ export class SseWriter {
       const stalled = setTimeout(() => this.out.destroy(), this.times.stallMs);
       this.out.once('drain', settle).once('close', settle);
     });
+  }
+
+  /** One frame in pieces, between which no heartbeat falls. A frame that breaks off can't be mended: the reader is cut off. */
+  async writeFrame(pieces: AsyncIterable<string>): Promise<void> {
+    this.isInFrame = true;
+    try {
+      for await (const piece of pieces) {
+        if (this.isGone) return;
+        await this.write(piece);
+      }
+    } catch (error) {
+      this.out.destroy();
+      throw error;
+    } finally {
+      this.isInFrame = false;
+    }
   }
 
   end(): void {

@@ -15,6 +15,8 @@ const single = z.object({
     }),
   ]),
 });
+/** Google's OpenAI-compatible endpoint sends a list of one. */
+const envelope = z.union([single, z.tuple([single]).transform(([only]) => only)]);
 
 /** Google's OpenAI-compatible endpoint puts the envelope into a list. */
 const envelope = z.union([single, z.tuple([single]).transform(([first]) => first)]);
@@ -63,10 +65,9 @@ function saidBy(text: string): Said {
 }
 
 function kindOf(status: number, { words, message }: Said, headers: Headers): ProviderErrorKind {
-  // A status that names the trouble is worth more than a type every refusal has.
+  // A status that names the trouble is worth more than a type every refusal has: DeepSeek's 500 says invalid_request_error too.
   const byStatus = kindOfStatus(status);
-  const known = words.flatMap((word) => BY_WORD[word] ?? []);
-  const [first] = byStatus === 'invalid_input' ? known.filter((kind) => kind !== 'invalid_input') : known;
+  const [first] = words.flatMap((word) => BY_WORD[word] ?? []).filter((kind) => kind !== 'invalid_input');
   if (status === 429 && headers.get('x-should-retry') === 'false') return 'quota';
   if (status === 429 && words.includes('insufficient_quota')) return 'quota';
   if (byStatus === 'invalid_input' && message !== null && TOO_LONG.test(message)) return 'invalid_input';

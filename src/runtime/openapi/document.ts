@@ -102,7 +102,10 @@ function headerParameters(method: string, { headers = {}, open }: Operation): Pa
   }));
 }
 
-function bodyOf(found: OperationObject, { body, bodyOptional, multipart }: Operation): OperationObject['requestBody'] {
+function bodyOf(
+  found: OperationObject,
+  { body, bodyOptional, multipart, form }: Operation,
+): OperationObject['requestBody'] {
   if (multipart) {
     const schema: Schema = {
       type: 'object',
@@ -111,7 +114,14 @@ function bodyOf(found: OperationObject, { body, bodyOptional, multipart }: Opera
     };
     return { required: true, content: { 'multipart/form-data': { schema } } };
   }
-  if (body) return { required: true, content: { [JSON_TYPE]: { schema: jsonSchema(body, 'input') } } };
+  if (body) {
+    const schema = jsonSchema(body, 'input');
+    const content = {
+      ...(form !== 'only' && { [JSON_TYPE]: { schema } }),
+      ...(form && { 'multipart/form-data': { schema } }),
+    };
+    return { required: true, content };
+  }
   return found.requestBody && { ...found.requestBody, required: bodyOptional !== true };
 }
 
@@ -133,7 +143,7 @@ function answered(answer: Answer): OperationObject['responses'][string] {
 function refusals(
   method: string,
   found: OperationObject,
-  { errors, open, query, body, headers, answers }: Operation,
+  { errors, open, query, body, headers, answers, envelope = 'Error' }: Operation,
 ): OperationObject['responses'] {
   const takesInput = Boolean(query ?? body ?? headers ?? found.requestBody) || (found.parameters ?? []).length > 0;
   const all: ErrorType[] = [
@@ -154,7 +164,7 @@ function refusals(
       String(status),
       {
         description: types.map((type) => `\`${type}\`: ${ERROR_TYPES[type].about}`).join('\n\n'),
-        content: { [JSON_TYPE]: { schema: { $ref: '#/components/schemas/Error' } } },
+        content: { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${envelope}` } } },
       },
     ]),
   );

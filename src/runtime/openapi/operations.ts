@@ -2,7 +2,10 @@ import type { z } from 'zod';
 import { listUploadsQuery, presignBody } from '../../assets/uploads.controller.js';
 import type { ErrorType } from '../../common/error-types.js';
 import { listDeliveriesQuery } from '../../webhooks/webhooks.controller.js';
+import { FACADES } from './facades.js';
+import { GATEWAY } from './gateway.js';
 import type { SchemaName } from './schemas.js';
+import { VIDEOS } from './videos.js';
 
 export type Answer = SchemaName | `${SchemaName}[]` | { type: string; about: string } | { about: string };
 
@@ -23,6 +26,10 @@ export interface Operation {
   /** The body may be left out. */
   bodyOptional?: true;
   multipart?: true;
+  /** `body` may come as multipart/form-data, too, or only so. */
+  form?: true | 'only';
+  /** The schema of refusals, where it is not `Error`. */
+  envelope?: SchemaName;
   /** Request headers, beside Idempotency-Key of every POST. */
   headers?: Record<string, string>;
   /** The path as people write it, where the route has a wildcard. */
@@ -31,6 +38,11 @@ export interface Operation {
 
 export const TAGS = {
   Jobs: 'Videos, images and music: post a job, watch it, take what it made.',
+  Text: 'Models of language behind three APIs: the same models, whichever a client speaks.',
+  Embeddings: 'Vectors of texts.',
+  Audio: 'Speech from text, and text from speech.',
+  Images: "OpenAI's image endpoints: a job is made and waited for.",
+  Videos: "OpenAI's video endpoints: every video is a job.",
   Uploads: 'Reference media.',
   Models: 'What this key may call, with limits, price and input schema.',
   Webhooks: 'The signing secret, and what became of messages.',
@@ -58,6 +70,9 @@ const jobsErrors: ErrorType[] = [
 
 /** What the controllers do not say of themselves. A test holds this table and the routes of the app together. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  ...GATEWAY,
+  ...FACADES,
+  ...VIDEOS,
   'POST /v1/jobs': {
     id: 'createJob',
     tag: 'Jobs',

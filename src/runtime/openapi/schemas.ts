@@ -5,6 +5,9 @@ import { ERROR_TYPES } from '../../common/error-types.js';
 import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
+import { pictures } from './facades.js';
+import { GATEWAY_SCHEMAS } from './gateway.js';
+import { video } from './videos.js';
 
 const time = z.iso.datetime();
 const microUsd = z.int().describe('Integer micro-USD: 1,000,000 is one US dollar.');
@@ -16,7 +19,7 @@ const object = z.record(z.string(), z.json());
 export const error = z.strictObject({
   error: z.strictObject({
     message: text.describe('For people: the field, what came, what is allowed.'),
-    type: z.enum(Object.keys(ERROR_TYPES) as [string, ...string[]]).describe('The reason; see docs/api.md.'),
+    type: z.enum(Object.keys(ERROR_TYPES) as [string, ...string[]]).describe('The reason; see docs/api.'),
     code: text.describe("OpenAI's word where one exists, else the status."),
     param: text.nullable().describe('The field it is about.'),
   }),
@@ -43,6 +46,7 @@ export const output: z.ZodType<OutputView> = z.strictObject({
     poster: link.optional(),
     preview: link.optional(),
     thumbnail: link.optional(),
+    spritesheet: link.optional(),
     waveform: link.optional(),
   }),
   expired: z.literal(true).optional(),
@@ -176,7 +180,7 @@ export const webhookSecret = z.strictObject({
   previous_expires_at: time.nullable(),
 });
 
-export const model = z.strictObject({
+const modelFacts = {
   id: text,
   object: z.literal('model'),
   type: z.literal('model'),
@@ -188,12 +192,50 @@ export const model = z.strictObject({
   modality: text,
   operations: z.array(text),
   limits: object,
-  price: object.nullable(),
-  input_schema: object
-    .describe("JSON Schema of a job's `input` for this model; of models that jobs are made for.")
-    .optional(),
-  routes: z.array(object),
-});
+  routes: z.array(object).describe('In order of choice.'),
+};
+
+const jobModel = z
+  .strictObject({
+    ...modelFacts,
+    price: object,
+    input_schema: object.describe("JSON Schema of a job's `input` for this model."),
+  })
+  .describe('A model that jobs are made for.');
+
+const rates = z.array(
+  z.strictObject({
+    of: text.describe('What is counted: `input_tokens`, `output_tokens`, `characters`, `audio_seconds`, …'),
+    per: whole.describe('So many of it cost `price_micro_usd`.'),
+    price_micro_usd: amount,
+  }),
+);
+
+const syncModel = z
+  .strictObject({
+    ...modelFacts,
+    wildcard: z.boolean().describe('Ends in `/*`: stands for every id that begins like it.'),
+    max_input_tokens: whole.nullable(),
+    max_tokens: whole.nullable().describe('Longest answer.'),
+    capabilities: z.null(),
+    line: z.null(),
+    lifecycle: z.literal('active'),
+    deprecated_at: z.null(),
+    retires_at: z.null(),
+    price: z
+      .strictObject({
+        unit: z.literal('usage'),
+        rates,
+        long: z.strictObject({ above_input_tokens: whole, rates }).optional(),
+        source: text,
+        date: text,
+      })
+      .nullable()
+      .describe('Of the first route; null where it depends on the id that a wildcard stands for.'),
+  })
+  .describe('A model that answers in the request itself.');
+
+export const model = z.union([jobModel, syncModel]);
 
 const keyFields = {
   id: text,
@@ -260,6 +302,9 @@ export const SCHEMAS = {
   ReplayPreview: replayPreview,
   ReplayBatch: replayBatch,
   Deleted: deleted,
+  Pictures: pictures,
+  Video: video,
+  ...GATEWAY_SCHEMAS,
   Thing: thing,
 } as const satisfies Record<string, z.ZodType>;
 export type SchemaName = keyof typeof SCHEMAS;

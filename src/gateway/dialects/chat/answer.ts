@@ -4,6 +4,7 @@ import type { Echo } from '../dialect.js';
 import { demandObject, listAt, objectAt, textAt } from '../upstream-json.js';
 import { readFinish, writeFinish } from './finish.js';
 import { findUsage, readUsage, writeUsage } from './usage.js';
+import { joinId, signatureOf } from '../signed-calls.js';
 
 /** A `chat.completion`. Throws TypeError for anything else. */
 export function readAnswer(body: unknown): Answer {
@@ -37,16 +38,17 @@ function readParts(message: JsonObject, answerId: string | null): AssistantPart[
   if (refusal !== '') parts.push({ type: 'refusal', text: refusal });
   const calls = listAt(message, 'tool_calls').map((call) => ({
     id: textAt(call, 'id'),
+    signature: signatureOf(call),
     of: objectAt(call, 'function'),
   }));
   const legacy = objectAt(message, 'function_call');
-  if (legacy !== undefined) calls.push({ id: undefined, of: legacy });
-  for (const [index, { id, of }] of calls.entries()) {
+  if (legacy !== undefined) calls.push({ id: undefined, signature: undefined, of: legacy });
+  for (const [index, { id, signature, of }] of calls.entries()) {
     const name = textAt(of, 'name');
     if (name === undefined) continue;
     parts.push({
       type: 'tool_call',
-      id: id === undefined || id === '' ? inventedCallId(answerId, index) : id,
+      id: joinId(id === undefined || id === '' ? inventedCallId(answerId, index) : id, signature),
       name,
       arguments: argumentsText(of),
     });

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../common/json.js';
-import type { Conversation, OutputFormat, Tool, ToolChoice } from '../conversation.js';
+import type { Conversation, OutputFormat, Reasoning, Tool, ToolChoice } from '../conversation.js';
 import { foreignFields, given, read } from '../shapes.js';
 import { NO_PARAMETERS } from '../tool-arguments.js';
 import { chatRequest, KNOWN_FIELDS, type ChatRequest } from './schema.js';
@@ -17,7 +17,8 @@ export function parse(body: JsonObject): Conversation {
       maxOutputTokens: request.max_completion_tokens ?? request.max_tokens,
       temperature: request.temperature,
       topP: request.top_p,
-      topK: request.top_k,
+      // 0 and -1 switch it off.
+      topK: request.top_k !== null && request.top_k !== undefined && request.top_k > 0 ? request.top_k : null,
       stop: typeof request.stop === 'string' ? [request.stop] : request.stop,
       n: request.n,
       seed: request.seed,
@@ -26,7 +27,7 @@ export function parse(body: JsonObject): Conversation {
       logitBias: request.logit_bias,
       logprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : undefined,
       format: outputFormat(request),
-      reasoning: typeof request.reasoning_effort === 'string' ? { effort: request.reasoning_effort } : undefined,
+      reasoning: reasoning(request),
       verbosity: request.verbosity,
       user: request.safety_identifier ?? request.user,
       metadata: request.metadata,
@@ -96,6 +97,11 @@ function toolChoice(request: ChatRequest): Choice {
 function legacyChoice({ function_call: call }: ChatRequest): Exclude<ChatRequest['tool_choice'], undefined> {
   if (call === null || call === undefined || typeof call === 'string') return call ?? null;
   return { type: 'function', function: { name: call.name } };
+}
+
+function reasoning({ reasoning_effort: effort, thinking }: ChatRequest): Reasoning | null {
+  const asked = given<Reasoning>({ effort, mode: thinking?.type, budgetTokens: thinking?.budget_tokens });
+  return Object.keys(asked).length === 0 ? null : asked;
 }
 
 function outputFormat({ response_format: format }: ChatRequest): OutputFormat | null {

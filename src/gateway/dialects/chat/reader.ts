@@ -6,6 +6,7 @@ import { listAt, objectAt, parseObject, textAt } from '../upstream-json.js';
 import { inventedCallId, reasoningOf } from './answer.js';
 import { readFinish } from './finish.js';
 import { findUsage, readUsage } from './usage.js';
+import { joinId, signatureOf } from '../signed-calls.js';
 
 interface Call {
   /** Ours, counted from 0. */
@@ -51,7 +52,7 @@ export function reader(): StreamReader {
     const events: StreamEvent[] = [];
     if (!call.started) {
       call.started = true;
-      events.push({ type: 'tool_call', index: call.index, id: call.id, name });
+      events.push({ type: 'tool_call', index: call.index, id: joinId(call.id, signatureOf(fragment)), name });
     }
     const fragmentText = call.early + text;
     call.early = '';

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { Conversation } from '../conversation.js';
 import type { Echo, ModelTraits, Relay, SseFrame } from '../dialect.js';
 import { isObject } from '../shapes.js';
+import { joinedCalls, signatureOf, signedMessages } from '../signed-calls.js';
 import { sseOf } from '../sse.js';
 import { unsupportedByModel } from '../traits.js';
 import { listAt, objectAt, parseObject } from '../upstream-json.js';
@@ -9,7 +10,7 @@ import { listAt, objectAt, parseObject } from '../upstream-json.js';
 export const relay: Relay = {
   unsupported: (conversation, traits) => unsupportedByModel(conversation, traits, 'chat'),
   request,
-  answer: (body, echo) => ({ ...body, model: echo.model }),
+  answer,
   frame,
 };
 
@@ -19,10 +20,25 @@ function request(body: JsonObject, conversation: Conversation, traits: ModelTrai
   const options = streamOptions(stream_options, conversation, traits);
   return {
     ...rest,
-    messages: messages(body['messages'], conversation, traits),
+    messages: signedMessages(messages(body['messages'], conversation, traits), traits.signsCalls === true),
     ...(limit !== undefined && { [traits.maxTokensField]: Math.min(limit, traits.maxOutputTokens) }),
     ...(options !== undefined && { stream_options: options }),
   };
+}
+
+function answer(body: JsonObject, echo: Echo): JsonObject {
+  const named = { ...body, model: echo.model };
+  const choices = listAt(body, 'choices');
+  if (!choices.some((choice) => listAt(objectAt(choice, 'message'), 'tool_calls').some(signatureOf))) return named;
+  return { ...named, choices: choices.map((choice) => withJoinedCalls(choice, 'message')) };
+}
+
+function withJoinedCalls(choice: JsonObject, key: 'message' | 'delta'): JsonObject {
+  const said = objectAt(choice, key);
+  const calls = listAt(said, 'tool_calls');
+  return said === undefined || calls.length === 0
+    ? choice
+    : { ...choice, [key]: { ...said, tool_calls: joinedCalls(calls) } };
 }
 
 function streamOptions(
@@ -65,24 +81,30 @@ function withoutMarks({ cache_control: _mark, ...message }: JsonObject): JsonObj
   };
 }
 
-/** A key of that name: quotes inside of strings are escaped, so no text can look like it. */
+/** Keys of that name: quotes inside of strings are escaped, so no text can look like one. */
 const MODEL = /(?<!\\)"model"\s*:\s*"(?:[^"\\]|\\.)*"/;
-const NO_USAGE = /,\s*"usage"\s*:\s*null/;
+const NO_USAGE = /,\s*"usage"\s*:\s*null|(?<!\\)"usage"\s*:\s*null\s*,/;
 const SOME_USAGE = /(?<!\\)"usage"\s*:\s*\{/;
-const CHOICES = /(?<!\\)"choices"\s*:/;
+
+/** Only chunks of signed calls have it as a key; in text its quotes are escaped. */
+const SIGNED = '"thought_signature"';
 
 /**
  * The chunk with the alias for its model and without usage that nobody asked for. As text: a parse of every token's chunk
- * would cost more than all else. Where the order of keys leaves a doubt, the chunk is parsed after all.
+ * would cost more than all else. Where something opens before the model, that model may be another's: the chunk is parsed.
  */
 function frame(given: SseFrame, echo: Echo): string {
-  const { data } = given;
-  if (data.trimStart()[0] !== '{') return sseOf(given);
+  if (!given.data.includes(SIGNED)) return relayed(given, echo);
+  return relayed({ ...given, data: withSignedIds(given.data) }, echo);
+}
+
+function relayed(given: SseFrame, echo: Echo): string {
+  const data = given.data.trimStart();
+  if (data[0] !== '{') return sseOf(given);
   const unasked = !echo.conversation.includeUsage;
-  if (unasked && SOME_USAGE.test(data)) return withoutUsage(given, echo);
+  if (unasked && SOME_USAGE.test(data)) return parsedFrame(given, echo);
   const model = MODEL.exec(data);
-  const choicesAt = CHOICES.exec(data)?.index ?? -1;
-  if (model !== null && choicesAt !== -1 && choicesAt < model.index) return rewritten(given, echo);
+  if (model !== null && data.lastIndexOf('{', model.index) > 0) return parsedFrame(given, echo);
   const named =
     model === null
       ? data
@@ -90,23 +112,34 @@ function frame(given: SseFrame, echo: Echo): string {
   return sseOf({ ...given, data: unasked ? named.replace(NO_USAGE, '') : named });
 }
 
-function rewritten(given: SseFrame, echo: Echo): string {
+function parsedFrame(given: SseFrame, echo: Echo): string {
   const chunk = parseObject(given.data);
-  const data = JSON.stringify('model' in chunk ? { ...chunk, model: echo.model } : chunk);
-  return sseOf({ ...given, data });
+  const named: JsonObject = 'model' in chunk ? { ...chunk, model: echo.model } : chunk;
+  if (echo.conversation.includeUsage) return sseOf({ ...given, data: JSON.stringify(named) });
+  const silent = withoutUsage(named);
+  return silent === null ? '' : sseOf({ ...given, data: JSON.stringify(silent) });
 }
 
-/** The chunk that only brings usage is left out; one that also says something loses it. */
-function withoutUsage(given: SseFrame, echo: Echo): string {
-  const { usage: _usage, ...chunk } = parseObject(given.data);
+/** Null for a chunk that brings nothing but usage. */
+function withoutUsage({ usage, ...chunk }: JsonObject): JsonObject | null {
   const choices = listAt(chunk, 'choices');
-  if (choices.length === 0 && objectAt(chunk, 'error') === undefined) return '';
+  if (isObject(usage) && choices.length === 0 && chunk['error'] === undefined) return null;
   const { usage: _groqUsage, ...groq } = objectAt(chunk, 'x_groq') ?? {};
-  const data: JsonObject = {
+  return {
     ...chunk,
-    ...('model' in chunk && { model: echo.model }),
     ...('x_groq' in chunk && { x_groq: groq }),
     ...('choices' in chunk && { choices: choices.map(({ usage: _choiceUsage, ...choice }) => choice) }),
   };
-  return sseOf({ ...given, data: JSON.stringify(data) });
+}
+
+/** A call's chunk with the signature in its id alone: a client gives back what it knows. */
+function withSignedIds(data: string): string {
+  const chunk = parseObject(data);
+  const choices = listAt(chunk, 'choices').map((choice) => {
+    const joined = withJoinedCalls(choice, 'delta');
+    const delta = objectAt(joined, 'delta');
+    const calls = listAt(delta, 'tool_calls').map(({ extra_content: _signed, ...call }) => call);
+    return delta === undefined ? joined : { ...joined, delta: { ...delta, tool_calls: calls } };
+  });
+  return JSON.stringify({ ...chunk, choices });
 }

@@ -201,7 +201,7 @@ export const chatRequest = z.looseObject({
     typeof value === 'string' ? stopText : Array.isArray(value) ? stopTexts : undefined,
   ).nullish(),
   n: z.int().min(1).max(128).nullish(),
-  seed: z.int().nullish(),
+  seed: z.number().nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   logit_bias: jsonObject.nullish(),
@@ -209,6 +209,10 @@ export const chatRequest = z.looseObject({
   top_logprobs: z.int().min(0).max(20).nullish(),
   response_format: responseFormat.nullish(),
   reasoning_effort: z.string().nullish(),
+  /** Anthropic's field, as LiteLLM's and Moonshot's clients send it over this API. */
+  thinking: z
+    .looseObject({ type: z.enum(['enabled', 'adaptive', 'disabled']), budget_tokens: z.int().min(1).nullish() })
+    .nullish(),
   verbosity: z.string().nullish(),
   user: z.string().nullish(),
   safety_identifier: z.string().nullish(),

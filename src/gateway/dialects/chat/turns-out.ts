@@ -1,14 +1,5 @@
 import type { JsonObject, JsonValue } from '../../../common/json.js';
-import type {
-  AssistantPart,
-  CacheMark,
-  DocumentPart,
-  ImagePart,
-  Source,
-  TextPart,
-  Turn,
-  UserPart,
-} from '../conversation.js';
+import type { AssistantPart, CacheMark, DocumentPart, ImagePart, TextPart, Turn, UserPart } from '../conversation.js';
 import type { ModelTraits } from '../dialect.js';
 import { dataUrl } from '../media.js';
 
@@ -79,7 +70,16 @@ const textContent = (parts: TextPart[], traits: ModelTraits, separator: string):
     ? parts.map((part) => textObject(part, traits))
     : parts.map((part) => part.text).join(separator);
 
-function userContent(parts: UserPart[], traits: ModelTraits): JsonValue {
+/** A plain-text document is text with its title before it. */
+function asText<P extends UserPart>(part: P): P | TextPart {
+  if (part.type !== 'document' || part.source.kind !== 'text') return part;
+  const { source, filename, cache } = part;
+  const text = filename === undefined ? source.text : `${filename}\n\n${source.text}`;
+  return { type: 'text', text, ...(cache !== undefined && { cache }) };
+}
+
+function userContent(given: UserPart[], traits: ModelTraits): JsonValue {
+  const parts = given.map(asText);
   const texts = parts.filter((part) => part.type === 'text');
   if (texts.length === parts.length) return textContent(texts, traits, '\n');
   return parts.map((part) => userPart(part, traits));
@@ -101,7 +101,7 @@ function userPart(part: UserPart, traits: ModelTraits): JsonObject {
 }
 
 /** `unsupported` lets no file id of another API through. */
-const urlOf = (source: Source): string =>
+const urlOf = (source: DocumentPart['source']): string =>
   source.kind === 'url' ? source.url : source.kind === 'base64' ? dataUrl(source.mediaType, source.data) : '';
 
 const imageObject = (part: ImagePart, traits: ModelTraits): JsonObject => ({
@@ -110,24 +110,18 @@ const imageObject = (part: ImagePart, traits: ModelTraits): JsonObject => ({
   ...cacheControl(part.cache, traits),
 });
 
-/** A plain-text document is text with its title before it. */
-function documentObject(part: DocumentPart, traits: ModelTraits): JsonObject {
-  const { source, filename } = part;
-  if (source.kind === 'text') {
-    const text = filename === undefined ? source.text : `${filename}\n\n${source.text}`;
-    return textObject({ type: 'text', text, cache: part.cache }, traits);
-  }
+function documentObject({ source, filename, cache }: DocumentPart, traits: ModelTraits): JsonObject {
   const file: JsonObject =
     source.kind === 'file'
       ? { file_id: source.fileId, ...(filename !== undefined && { filename }) }
       : { filename: filename ?? 'document.pdf', file_data: urlOf(source) };
-  return { type: 'file', file, ...cacheControl(part.cache, traits) };
+  return { type: 'file', file, ...cacheControl(cache, traits) };
 }
 
 type ToolTurn = Extract<Turn, { role: 'tool' }>;
 
 function toolMessage(turn: ToolTurn, traits: ModelTraits): JsonObject {
-  const texts = turn.parts.filter((part) => part.type === 'text');
+  const texts = turn.parts.map(asText).filter((part) => part.type === 'text');
   const moved = texts.length < turn.parts.length;
   const text = texts.map((part) => part.text).join('\n');
   // The API has no field for it: the model reads that the call failed.
@@ -141,7 +135,7 @@ function toolMessage(turn: ToolTurn, traits: ModelTraits): JsonObject {
 
 /** Pictures and documents of a tool's result, with the call they belong to. */
 function shownParts(turn: ToolTurn): UserPart[] {
-  const parts = turn.parts.filter((part) => part.type !== 'text');
+  const parts = turn.parts.map(asText).filter((part) => part.type !== 'text');
   return parts.length === 0 ? [] : [{ type: 'text', text: `Result of tool call ${turn.callId}:` }, ...parts];
 }
 

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { Conversation, OutputFormat, Tool, ToolChoice } from '../conversation.js';
 import type { ModelTraits } from '../dialect.js';
 import { given } from '../shapes.js';
+import { signedMessages } from '../signed-calls.js';
 import { asksToThink, nearestEffort } from '../traits.js';
 import { writeTurns } from './turns-out.js';
 
@@ -14,7 +15,7 @@ export function write(conversation: Conversation, traits: ModelTraits): JsonObje
   const { user, temperature, topP, tools, maxOutputTokens, logprobs } = conversation;
   const functions = tools.filter((tool) => tool.kind === 'function');
   return given<JsonObject>({
-    messages: writeTurns(conversation.turns, traits),
+    messages: signedMessages(writeTurns(conversation.turns, traits), traits.signsCalls === true),
     [traits.maxTokensField]:
       maxOutputTokens === undefined ? undefined : Math.min(maxOutputTokens, traits.maxOutputTokens),
     temperature: traits.sampling ? temperature : undefined,

@@ -52,13 +52,14 @@ const OWN_TYPES = new Set([
 const isOwnType = (type: string): boolean => OWN_TYPES.has(type) || /_tool_(use|result)$/.test(type);
 const own = ownBlock.transform((block): OwnBlockIn => ({ type: 'own', name: block.type }));
 
-/** Blocks of the table, and those of Anthropic's alone. */
-const blocks = <T>(table: Record<string, z.ZodType<T>>): z.ZodType<T | OwnBlockIn> => {
+/** Blocks of the table, and those of Anthropic's alone; `alsoOwn` are others that it may take at this place. */
+const blocks = <T>(table: Record<string, z.ZodType<T>>, alsoOwn: readonly string[] = []): z.ZodType<T | OwnBlockIn> => {
   const known = byType<T>(table);
   return chosen<T | OwnBlockIn>('a content block', (value) => {
     if (!isObject(value)) return undefined;
     const { type } = value;
-    return typeof type === 'string' && !Object.hasOwn(table, type) && isOwnType(type) ? own : known;
+    if (typeof type !== 'string' || Object.hasOwn(table, type)) return known;
+    return isOwnType(type) || alsoOwn.includes(type) ? own : known;
   });
 };
 
@@ -117,12 +118,11 @@ const user = z.looseObject({
 const assistant = z.looseObject({
   role: z.literal('assistant'),
   content: textOr(
-    blocks<Exclude<AssistantBlockIn, OwnBlockIn>>({
-      text: textBlock,
-      tool_use: toolUse,
-      thinking: thinkingBlock,
-      redacted_thinking: redactedThinking,
-    }),
+    blocks<Exclude<AssistantBlockIn, OwnBlockIn>>(
+      { text: textBlock, tool_use: toolUse, thinking: thinkingBlock, redacted_thinking: redactedThinking },
+      // Version 2023-06-01 takes them of an assistant too.
+      ['document', 'image'],
+    ),
   ),
 });
 export type MessageIn = z.output<typeof system> | z.output<typeof user> | z.output<typeof assistant>;
