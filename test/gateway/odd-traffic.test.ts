@@ -71,8 +71,10 @@ describe('a picture of over 30 MB', () => {
     const content = [{ type: 'image_url', image_url: { url: `data:image/png;base64,${PICTURE}` } }];
     const answer = await ask({ messages: [{ role: 'user', content }] });
     expect(answer.status).toBe(200);
-    const [seen] = kiln.upstream.seen[0]?.body['messages'] as { content: [{ image_url: { url: string } }] }[];
-    expect(hashOf(seen?.content[0].image_url.url ?? '')).toBe(hashOf(`data:image/png;base64,${PICTURE}`));
+    const seen = kiln.upstream.seen[0]?.body as
+      | { messages: [{ content: [{ image_url: { url: string } }] }] }
+      | undefined;
+    expect(hashOf(seen?.messages[0].content[0].image_url.url ?? '')).toBe(hashOf(`data:image/png;base64,${PICTURE}`));
   });
 
   test.each(['claude', 'plain'])('reaches %s from Anthropic’s API as it was sent', async (model) => {

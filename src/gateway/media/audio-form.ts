@@ -27,10 +27,6 @@ const safeName = (name: string): string =>
     .replaceAll(/[^\w.\- ]/g, '_')
     .slice(-NAME_CHARS);
 
-/** The parser's own errors are the only ones here without a code. */
-const isMalformed = (error: unknown): boolean =>
-  error instanceof Error && !(error instanceof KilnError) && !('code' in error);
-
 /** Reads a form whose parts come in any order; its one file goes to a folder of its own, which `remove` takes away. */
 export async function readAudioForm(request: FastifyRequest): Promise<AudioForm> {
   if (!request.isMultipart())

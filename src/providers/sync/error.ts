@@ -18,9 +18,6 @@ const single = z.object({
 /** Google's OpenAI-compatible endpoint sends a list of one. */
 const envelope = z.union([single, z.tuple([single]).transform(([only]) => only)]);
 
-/** Google's OpenAI-compatible endpoint puts the envelope into a list. */
-const envelope = z.union([single, z.tuple([single]).transform(([first]) => first)]);
-
 /** Kinds by `error.code`, else by `error.type`: OpenAI's, Anthropic's, and those of servers that speak as they do. */
 const BY_WORD: Readonly<Record<string, ProviderErrorKind>> = {
   context_length_exceeded: 'invalid_input',
