@@ -2,6 +2,7 @@ import { anthropic } from './anthropic/index.js';
 import { bedrock } from './bedrock/index.js';
 import type { SyncAdapter } from './contract.js';
 import { openAiCompatible } from './openai-compatible/index.js';
+import { withThoughtSignatures } from './openai-compatible/thought-signatures.js';
 
 const TEXT = ['chat'] as const;
 
@@ -14,7 +15,7 @@ const all: readonly SyncAdapter[] = [
     kinds: ['chat', 'responses', 'embeddings', 'speech', 'transcription'],
   }),
   openAiCompatible('openai_compatible', { kinds: TEXT }),
-  openAiCompatible('google', { kinds: ['chat', 'embeddings'] }),
+  openAiCompatible('google', { kinds: ['chat', 'embeddings'], fit: withThoughtSignatures }),
   // Asked to say what a request cost (OpenRouter, "Usage Accounting").
   openAiCompatible('openrouter', {
     kinds: TEXT,

@@ -1,5 +1,5 @@
-import Anthropic from '@anthropic-ai/sdk';
-import OpenAI from 'openai';
+import Anthropic, * as anthropicSdk from '@anthropic-ai/sdk';
+import OpenAI, * as openaiSdk from 'openai';
 import { type ClientsKiln, startClients } from './clients.js';
 
 let kiln: ClientsKiln;
@@ -28,14 +28,16 @@ const each = Object.entries(CALLS);
 
 test.each(each)('%s: a key that nobody made is 401', async (name, call) => {
   const error = await call(clientsOf('sk-kiln-nobody'), 'gpt-5.4');
-  expect(error).toBeInstanceOf(name === 'message' ? Anthropic.AuthenticationError : OpenAI.AuthenticationError);
+  expect(error).toBeInstanceOf(name === 'message' ? anthropicSdk.AuthenticationError : openaiSdk.AuthenticationError);
   expect(error).toMatchObject({ status: 401 });
 });
 
 test.each(each)('%s: a model that the key may not call is 403', async (name, call) => {
   const { secret } = await kiln.newKey({ allowed_models: ['gpt-5.4'] });
   const error = await call(clientsOf(secret), 'claude-sonnet');
-  expect(error).toBeInstanceOf(name === 'message' ? Anthropic.PermissionDeniedError : OpenAI.PermissionDeniedError);
+  expect(error).toBeInstanceOf(
+    name === 'message' ? anthropicSdk.PermissionDeniedError : openaiSdk.PermissionDeniedError,
+  );
   expect((error as Error).message).toContain("This key may not call model 'claude-sonnet'");
   // Anthropic's envelope has no place for a word of ours.
   expect(error).toMatchObject({ type: name === 'message' ? 'permission_error' : 'key_model_access_denied' });
@@ -43,14 +45,14 @@ test.each(each)('%s: a model that the key may not call is 403', async (name, cal
 
 test.each(each)('%s: an alias that is none is 404', async (name, call) => {
   const error = await call(clientsOf(kiln.secret), 'gpt-9');
-  expect(error).toBeInstanceOf(name === 'message' ? Anthropic.NotFoundError : OpenAI.NotFoundError);
+  expect(error).toBeInstanceOf(name === 'message' ? anthropicSdk.NotFoundError : openaiSdk.NotFoundError);
   expect((error as Error).message).toContain("'gpt-9'");
   if (name !== 'message') expect(error).toMatchObject({ code: 'model_not_found', param: 'model' });
 });
 
 test.each(each)('%s: a field of the wrong shape is 400 by name', async (name, call) => {
   const error = await call(clientsOf(kiln.secret), 'claude-sonnet', { temperature: 'warm' });
-  expect(error).toBeInstanceOf(name === 'message' ? Anthropic.BadRequestError : OpenAI.BadRequestError);
+  expect(error).toBeInstanceOf(name === 'message' ? anthropicSdk.BadRequestError : openaiSdk.BadRequestError);
   expect((error as Error).message).toContain('temperature');
   if (name !== 'message') expect(error).toMatchObject({ param: 'temperature', type: 'invalid_request_error' });
 });
@@ -60,7 +62,7 @@ describe.each(each)('%s: a day’s budget that is spent', (name, call) => {
     const { secret } = await kiln.newKey({ daily_budget_micro_usd: 1 });
     const clients = clientsOf(secret);
     const error = await call(clients, 'claude-sonnet', { stream: false });
-    expect(error).toBeInstanceOf(name === 'message' ? Anthropic.RateLimitError : OpenAI.RateLimitError);
+    expect(error).toBeInstanceOf(name === 'message' ? anthropicSdk.RateLimitError : openaiSdk.RateLimitError);
     const { headers } = error as { headers: Headers };
     expect(headers.get('x-should-retry')).toBe('false');
     expect((error as Error).message).toContain('Budget has been exceeded!');
@@ -78,7 +80,7 @@ test('a prompt that is too long says so before anything is held', async () => {
 
 describe('Anthropic’s envelope', () => {
   test('has the request’s id, in the body as in the header', async () => {
-    const error = (await message(clientsOf(kiln.secret), 'gpt-9')) as InstanceType<typeof Anthropic.APIError>;
+    const error = (await message(clientsOf(kiln.secret), 'gpt-9')) as InstanceType<typeof anthropicSdk.APIError>;
     expect(error.error).toMatchObject({ type: 'error', error: { type: 'not_found_error' } });
     expect(error.requestID).toMatch(/^req_/);
     expect((error.error as { request_id: string }).request_id).toBe(error.requestID);
@@ -130,11 +132,11 @@ describe('a stream that breaks off', () => {
         const stream = await openai.chat.completions.create({ model, messages: broken, stream: true });
         for await (const chunk of stream) seen += chunk.choices[0]?.delta.content ?? '';
       })();
-      await expect(reading).rejects.toBeInstanceOf(OpenAI.APIError);
+      await expect(reading).rejects.toBeInstanceOf(openaiSdk.APIError);
       expect(seen).not.toBe('');
 
       const stream = anthropic.messages.stream({ model, max_tokens: 100, messages: broken });
-      await expect(stream.finalMessage()).rejects.toBeInstanceOf(Anthropic.APIError);
+      await expect(stream.finalMessage()).rejects.toBeInstanceOf(anthropicSdk.APIError);
     },
   );
 });

@@ -18,6 +18,8 @@ interface Vendor {
   kinds: readonly Kind[];
   /** Fields the vendor wants beside the client's. */
   body?: JsonObject;
+  /** Gives a chat request what a model of the vendor needs and no client sends. */
+  fit?: (model: string, body: JsonObject) => JsonObject;
 }
 
 const settings = (
@@ -59,7 +61,8 @@ export function openAiCompatible(id: string, vendor: Vendor): SyncAdapter {
     async send(call: SyncCall, ctx: SyncContext): Promise<SyncResponse> {
       const kind = call.kind as Kind;
       const { body } = call.settings as { body: JsonObject };
-      const whole = { model: call.model, ...call.body, ...vendor.body, ...body };
+      const fitted = kind === 'chat' && vendor.fit ? vendor.fit(call.model, call.body) : call.body;
+      const whole = { model: call.model, ...fitted, ...vendor.body, ...body };
       const key = keyOf(ctx.credential);
       const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` };
       const url = `${ctx.endpoint}${PATHS[kind]}`;
