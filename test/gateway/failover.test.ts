@@ -15,12 +15,15 @@ import {
   USAGE_CHUNK,
 } from './upstream.js';
 
+/** The least that a catalog may say. */
+const IMPATIENT = { timeout_ms: 1000, first_byte_timeout_ms: 1000, idle_timeout_ms: 1000 };
+
 let kiln: GatewayKiln;
 let key: { id: string; secret: string };
 
 beforeAll(async () => {
   kiln = await startGateway((upstream) => ({
-    two: textModel({ first: routeOn(upstream, 'first'), second: routeOn(upstream, 'second') }),
+    two: textModel({ first: routeOn(upstream, 'first', IMPATIENT), second: routeOn(upstream, 'second') }),
     one: textModel({ only: routeOn(upstream, 'only') }, { deadline_seconds: 5 }),
     busy: textModel({ left: routeOn(upstream, 'left'), right: routeOn(upstream, 'right') }),
     gone: textModel({

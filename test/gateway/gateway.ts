@@ -38,9 +38,6 @@ export const routeOn = (
   model: 'up-model',
   endpoints: [`${upstream.url}/${name}/v1`],
   price: PRICE,
-  first_byte_timeout_ms: 1000,
-  timeout_ms: 1000,
-  idle_timeout_ms: 1000,
   ...more,
 });
 
