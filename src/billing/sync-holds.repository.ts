@@ -4,6 +4,11 @@ import { USAGE_COLUMNS } from './usage-row.js';
 
 /** All synchronous work has one run. */
 const RUN = sqlRaw('1');
+/**
+ * Keeps a look-up one for each row: the plan is made once for each connection, perhaps while the table is empty, and a join
+ * would be planned as a scan of what then grows.
+ */
+const EACH = sqlRaw('OFFSET 0');
 const TODAY = sqlRaw("(now() AT TIME ZONE 'UTC')::date");
 
 export interface HoldAsk {
@@ -52,7 +57,8 @@ export async function holdAll(db: Database, owner: string, asks: readonly HoldAs
       SELECT n, id, "workId" AS work_id, "keyId" AS key_id, amount, budget, price, ${TODAY} AS day
       FROM json_to_recordset(${input}::json) AS a(n int, id text, "workId" text, "keyId" text, amount bigint, budget bigint, price jsonb)
     ), plausible AS MATERIALIZED (
-      SELECT a.* FROM asked a JOIN budget_day b ON b.key_id = a.key_id AND b.day = a.day
+      SELECT a.* FROM asked a
+      CROSS JOIN LATERAL (SELECT * FROM budget_day WHERE key_id = a.key_id AND day = a.day ${EACH}) b
       WHERE a.budget IS NULL OR b.spent_micro_usd + b.held_micro_usd + a.amount <= a.budget
     ), counter AS MATERIALIZED (
       SELECT key_id, spent_micro_usd AS spent, held_micro_usd AS held FROM budget_day
@@ -92,7 +98,7 @@ export async function holdAll(db: Database, owner: string, asks: readonly HoldAs
       coalesce(counter.spent, b.spent_micro_usd) AS spent, coalesce(counter.held, b.held_micro_usd) + coalesce(added.amount, 0) AS held,
       a.day + 1 AS resets
     FROM asked a
-    LEFT JOIN budget_day b ON b.key_id = a.key_id AND b.day = a.day
+    LEFT JOIN LATERAL (SELECT * FROM budget_day WHERE key_id = a.key_id AND day = a.day ${EACH}) b ON true
     LEFT JOIN counter ON counter.key_id = a.key_id
     LEFT JOIN added ON added.key_id = a.key_id
     LEFT JOIN admitted ON admitted.n = a.n
@@ -166,8 +172,12 @@ export async function closeAll(db: Tx, asks: readonly CloseAsk[]): Promise<Close
       SELECT a.*, h.day, h.price, h.amount_micro_usd AS held, CASE a.kind WHEN 'settle' THEN least(a.amount, h.amount_micro_usd) ELSE 0 END AS charge,
         p.id AS prior_id, p.kind AS prior_kind, p.amount_micro_usd AS prior_amount, p.reason AS prior_reason
       FROM asked a
-      JOIN ledger_entry h ON h.work_id = a.work_id AND h.run = ${RUN} AND h.kind = 'hold' AND h.key_id = a.key_id
-      LEFT JOIN ledger_entry p ON p.work_id = a.work_id AND p.run = ${RUN} AND p.kind IN ('settle', 'release')
+      CROSS JOIN LATERAL (
+        SELECT * FROM ledger_entry WHERE work_id = a.work_id AND run = ${RUN} AND kind = 'hold' AND key_id = a.key_id ${EACH}
+      ) h
+      LEFT JOIN LATERAL (
+        SELECT * FROM ledger_entry WHERE work_id = a.work_id AND run = ${RUN} AND kind IN ('settle', 'release') ${EACH}
+      ) p ON true
     ), counter AS MATERIALIZED (
       SELECT key_id FROM budget_day
       WHERE (key_id, day) IN (SELECT key_id, day FROM hold WHERE prior_id IS NULL)
@@ -185,7 +195,7 @@ export async function closeAll(db: Tx, asks: readonly CloseAsk[]): Promise<Close
       FROM (SELECT key_id, day, sum(held)::bigint AS held, sum(charge)::bigint AS charge FROM outcome WHERE closed GROUP BY key_id, day) sums
       WHERE budget_day.key_id = sums.key_id AND budget_day.day = sums.day
     ), ended AS (
-      DELETE FROM gateway_hold USING outcome WHERE closed AND gateway_hold.work_id = outcome.work_id
+      DELETE FROM gateway_hold WHERE work_id = ANY(ARRAY(SELECT work_id FROM outcome WHERE closed))
     ), used AS (
       INSERT INTO usage_record (id, key_id, day, charged_micro_usd, loss_micro_usd, ${usageNames})
       SELECT work_id, key_id, day, CASE WHEN closed THEN charge ELSE 0 END, amount - CASE WHEN closed THEN charge ELSE 0 END, u.*
