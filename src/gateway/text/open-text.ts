@@ -9,11 +9,14 @@ import type { JsonObject } from '../../common/json.js';
 import type { Answer, StreamEvent } from '../dialects/conversation.js';
 import type { Dialect, DialectId, SseFrame } from '../dialects/dialect.js';
 import { DIALECTS } from '../dialects/index.js';
+import { type Cast, castIn, type Mould, mouldOf } from './mould.js';
 import { framesOf } from './sse.js';
 
 export interface ReadFrame {
   frame: SseFrame;
   events: StreamEvent[];
+  /** Set where all that the frame brings is this text. */
+  cast: Cast | null;
 }
 
 /** A stream that has begun: what came until then, and what is still to come. */
@@ -97,17 +100,23 @@ const isContent = ({ type }: StreamEvent): boolean =>
   // An answer may be empty: what has ended well has begun.
   type === 'finish';
 
+/** A frame that only differs from the one before it in its text is not parsed. */
 function readWith(dialect: Dialect): (frames: SseFrame[]) => ReadFrame[] {
   const reader = dialect.reader();
-  return (frames) =>
-    frames.map((frame) => {
-      try {
-        return { frame, events: reader.read(frame) };
-      } catch (error) {
-        // What came before it is good.
-        return { frame, events: [{ type: 'fault', fault: { message: messageOf(error), code: null } }] };
-      }
-    });
+  let mould: Mould | null = null;
+  const read = (frame: SseFrame): ReadFrame => {
+    const cast = mould === null ? null : castIn(mould, frame);
+    if (cast !== null) return { frame, events: [{ type: 'text', text: cast.text }], cast };
+    try {
+      const events = reader.read(frame);
+      mould = mouldOf(frame, events, dialect);
+      return { frame, events, cast: null };
+    } catch (error) {
+      // What came before it is good.
+      return { frame, events: [{ type: 'fault', fault: { message: messageOf(error), code: null } }], cast: null };
+    }
+  };
+  return (frames) => frames.map(read);
 }
 
 /** Waits for the first content. An error before it, or an end, is the route's failure. */

@@ -4,6 +4,7 @@ import { ProviderError } from '../../providers/contract.js';
 import type { StreamFault } from '../dialects/conversation.js';
 import type { Dialect, Echo, SseFrame, StreamWriter } from '../dialects/dialect.js';
 import { keepableOf, type KeptItem, ResponsesWriter } from '../dialects/responses/index.js';
+import { type Mould, shownMould } from './mould.js';
 import type { OpenStream, ReadFrame } from './open-text.js';
 import type { Tally } from './tally.js';
 
@@ -45,6 +46,8 @@ export class StreamRelay {
   private tail = '';
   private readonly items: KeptItem[] = [];
   private isStarted = false;
+  private mould: Mould | null = null;
+  private mouldShown: [string, string, string] | null = null;
   private readonly writer: StreamWriter | null;
   complete = false;
 
@@ -87,23 +90,35 @@ export class StreamRelay {
 
   /** What of these frames goes to the client now. */
   private pass(frames: readonly ReadFrame[]): { text: string; over: boolean; fault: StreamFault | null } {
-    const { tally, client, echo } = this.options;
+    const { tally } = this.options;
     let text = '';
-    for (const { frame, events } of frames) {
+    for (const read of frames) {
+      const { frame, events } = read;
       if (this.options.keep && !this.writer) this.items.push(...keepableOf(frame));
       for (const event of events) {
         tally.note(event);
         if (event.type === 'fault') return { text, over: true, fault: event.fault };
         if (event.type === 'finish') this.finished = true;
       }
-      const shown = this.writer
-        ? events.map((event) => this.writer?.write(event) ?? '').join('')
-        : client.relay.frame(frame, echo);
+      const shown = this.shown(read);
       if (this.finished && !this.hasSeveral) this.tail += shown;
       else text += shown;
       if (events.some(({ type }) => type === 'end')) return { text, over: true, fault: null };
     }
     return { text, over: false, fault: null };
+  }
+
+  private shown({ frame, events, cast }: ReadFrame): string {
+    const { client, echo } = this.options;
+    if (this.writer) return events.map((event) => this.writer?.write(event) ?? '').join('');
+    if (cast === null) return client.relay.frame(frame, echo);
+    if (cast.mould !== this.mould) {
+      this.mould = cast.mould;
+      this.mouldShown = shownMould(cast.mould, (one) => client.relay.frame(one, echo));
+    }
+    if (this.mouldShown === null) return client.relay.frame(frame, echo);
+    const [before, after, end] = this.mouldShown;
+    return before + cast.text + after + cast.padding + end;
   }
 
   /** With several answers in one stream the first that is finished is not the end. */
