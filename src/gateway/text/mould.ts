@@ -9,21 +9,22 @@ import type { Dialect, SseFrame } from '../dialects/dialect.js';
 export interface Mould {
   event: string;
   before: string;
-  /** Between the text and the padding, or all that follows the text. */
+  /** From the text's closing quote to the end, or to the padding. */
   after: string;
-  /** What follows the padding; '' where there is none. */
+  /** From the padding's closing quote to the end; '' where there is none. */
   end: string;
 }
 
-/** A frame as its mould and what was poured into it. */
-export interface Cast {
+/** Frames of one mould that came one after the other. */
+export interface Run {
   mould: Mould;
-  text: string;
-  padding: string;
+  texts: string[];
+  /** One for each text where the mould has an end, else none. */
+  paddings: string[];
 }
 
 /** Text that stands in JSON as it is. */
-const PLAIN = /^[^"\\\p{Cc}]*$/u;
+const PLAIN = /^[^"\\\p{Cc}]+$/u;
 const PADDED = /^(.*"obfuscation"\s*:\s*")[^"\\]*("\s*\})$/s;
 
 /**
@@ -34,7 +35,7 @@ export function mouldOf({ event, data }: SseFrame, events: readonly StreamEvent[
   const { textDelta } = dialect;
   const [only] = events;
   if (textDelta === null || events.length !== 1 || only?.type !== 'text' || !PLAIN.test(only.text)) return null;
-  if (data.includes('\\') || !data.includes(textDelta.mark)) return null;
+  if (/[\\\n]/.test(data) || !data.includes(textDelta.mark)) return null;
   const [field, another] = data.matchAll(textDelta.field);
   if (field === undefined || another !== undefined) return null;
   const at = field.index + field[0].length;
@@ -44,29 +45,50 @@ export function mouldOf({ event, data }: SseFrame, events: readonly StreamEvent[
   return { event, before: data.slice(0, at), after: after ?? rest, end: end ?? '' };
 }
 
-/** Null: the frame is to be read. An empty text is no event, and so does not fit. */
-export function castIn(mould: Mould, { event, data }: SseFrame): Cast | null {
-  const { before, after, end } = mould;
-  if (event !== mould.event || !data.startsWith(before) || !data.endsWith(end)) return null;
-  const at = end === '' ? data.length - after.length : data.lastIndexOf(after);
-  if (at <= before.length || !data.startsWith(after, at)) return null;
-  const text = data.slice(before.length, at);
-  const padding = end === '' ? '' : data.slice(at + after.length, data.length - end.length);
-  return PLAIN.test(text) && PLAIN.test(padding) ? { mould, text, padding } : null;
+/** Reads frames of a mould off the wire, as long as they come in the plainest form of an event. */
+export function runsOf(mould: Mould): (wire: string, from: number) => { run: Run; end: number } | null {
+  const head = `${mould.event === '' ? '' : `event: ${mould.event}\n`}data: ${mould.before}`;
+  const isPadded = mould.end !== '';
+  const after = isPadded ? mould.after : `${mould.after}\n\n`;
+  const last = `${mould.end}\n\n`;
+  return (wire, from) => {
+    const run: Run = { mould, texts: [], paddings: [] };
+    let end = from;
+    while (wire.startsWith(head, end)) {
+      const at = end + head.length;
+      const quote = wire.indexOf('"', at);
+      if (quote === -1 || !wire.startsWith(after, quote)) break;
+      let next = quote + after.length;
+      if (isPadded) {
+        const paddingAt = next;
+        const close = wire.indexOf('"', paddingAt);
+        if (close === -1 || !wire.startsWith(last, close)) break;
+        const padding = wire.slice(paddingAt, close);
+        if (padding !== '' && !PLAIN.test(padding)) break;
+        next = close + last.length;
+        if (!PLAIN.test(wire.slice(at, quote))) break;
+        run.paddings.push(padding);
+      } else if (!PLAIN.test(wire.slice(at, quote))) break;
+      run.texts.push(wire.slice(at, quote));
+      end = next;
+    }
+    return end === from ? null : { run, end };
+  };
 }
 
-const TEXT_HERE = '\uE000';
-const PADDING_HERE = '\uE001';
-
-/** How a relay shows the frames of a mould: what stands before the text, after it, and after the padding. */
-export function shownMould(
-  { event, before, after, end }: Mould,
-  show: (frame: SseFrame) => string,
-): [string, string, string] | null {
-  const padding = end === '' ? '' : PADDING_HERE;
-  const parts = show({ event, data: before + TEXT_HERE + after + padding + end }).split(TEXT_HERE);
-  const [first, rest = ''] = parts;
-  const [middle = '', last = '', more] = padding === '' ? [rest] : rest.split(padding);
-  const isWhole = parts.length === 2 && more === undefined && (padding === '' || rest.includes(padding));
-  return isWhole && first !== undefined ? [first, middle, last] : null;
+/** Shows runs of a mould as a relay would show their frames one by one. */
+export function showsOf(mould: Mould, show: (frame: SseFrame) => string): (run: Run) => string {
+  const { event, before, after, end } = mould;
+  const [TEXT, PADDING] = ['\uE000', '\uE001'];
+  const [first, rest, ...more] = show({ event, data: before + TEXT + after + (end === '' ? '' : PADDING + end) }).split(
+    TEXT,
+  );
+  const [middle, last, ...others] = (rest ?? '').split(PADDING);
+  const isWhole =
+    rest !== undefined && more.length === 0 && others.length === 0 && (last === undefined) === (end === '');
+  if (!isWhole || first === undefined || middle === undefined)
+    return ({ texts, paddings }) =>
+      texts.map((text, n) => show({ event, data: before + text + after + (paddings[n] ?? '') + end })).join('');
+  if (last === undefined) return ({ texts }) => first + texts.join(middle + first) + middle;
+  return ({ texts, paddings }) => texts.map((text, n) => [first, text, middle, paddings[n], last].join('')).join('');
 }

@@ -4,26 +4,17 @@ import type { SyncResponse } from '../../providers/sync/contract.js';
 import { faultError } from '../../providers/sync/error.js';
 import { RAW_MAX_CHARS } from '../../providers/http-errors.js';
 import { z } from 'zod';
-import { messageOf } from '../../common/errors.js';
 import type { JsonObject } from '../../common/json.js';
 import type { Answer, StreamEvent } from '../dialects/conversation.js';
-import type { Dialect, DialectId, SseFrame } from '../dialects/dialect.js';
+import type { DialectId } from '../dialects/dialect.js';
 import { DIALECTS } from '../dialects/index.js';
-import { type Cast, castIn, type Mould, mouldOf } from './mould.js';
-import { framesOf } from './sse.js';
-
-export interface ReadFrame {
-  frame: SseFrame;
-  events: StreamEvent[];
-  /** Set where all that the frame brings is this text. */
-  cast: Cast | null;
-}
+import { type Read, readStream } from './read-stream.js';
 
 /** A stream that has begun: what came until then, and what is still to come. */
 export interface OpenStream {
   spoken: DialectId;
-  begun: ReadFrame[];
-  rest: AsyncGenerator<ReadFrame[], void>;
+  begun: Read[];
+  rest: AsyncGenerator<Read[], void>;
   body: Readable;
 }
 
@@ -100,34 +91,14 @@ const isContent = ({ type }: StreamEvent): boolean =>
   // An answer may be empty: what has ended well has begun.
   type === 'finish';
 
-/** A frame that only differs from the one before it in its text is not parsed. */
-function readWith(dialect: Dialect): (frames: SseFrame[]) => ReadFrame[] {
-  const reader = dialect.reader();
-  let mould: Mould | null = null;
-  const read = (frame: SseFrame): ReadFrame => {
-    const cast = mould === null ? null : castIn(mould, frame);
-    if (cast !== null) return { frame, events: [{ type: 'text', text: cast.text }], cast };
-    try {
-      const events = reader.read(frame);
-      mould = mouldOf(frame, events, dialect);
-      return { frame, events, cast: null };
-    } catch (error) {
-      // What came before it is good.
-      return { frame, events: [{ type: 'fault', fault: { message: messageOf(error), code: null } }], cast: null };
-    }
-  };
-  return (frames) => frames.map(read);
-}
-
 /** Waits for the first content. An error before it, or an end, is the route's failure. */
 export async function openStream(response: SyncResponse, spoken: DialectId): Promise<OpenStream> {
   if (response.contentType?.includes('json')) {
     const text = await textOf(response.body);
     throw errorIn(parsed(text)) ?? new ProviderError('internal', 'rejected', 'the answer was not streamed');
   }
-  const read = readWith(DIALECTS[spoken]);
-  const rest = readAll(framesOf(response.body), read);
-  const begun: ReadFrame[] = [];
+  const rest = readStream(response.body, DIALECTS[spoken]);
+  const begun: Read[] = [];
   for (;;) {
     const next = await rest.next();
     if (next.done === true) throw new ProviderError('unavailable', 'rejected', 'the stream ended before it began');
@@ -137,11 +108,4 @@ export async function openStream(response: SyncResponse, spoken: DialectId): Pro
     if (first) return { spoken, begun, rest, body: response.body };
     if (begun.length > MAX_FRAMES_BEFORE) throw new ProviderError('internal', 'rejected', 'the stream has no content');
   }
-}
-
-async function* readAll(
-  frames: AsyncGenerator<SseFrame[], void>,
-  read: (frames: SseFrame[]) => ReadFrame[],
-): AsyncGenerator<ReadFrame[], void> {
-  for await (const batch of frames) yield read(batch);
 }

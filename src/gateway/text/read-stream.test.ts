@@ -3,39 +3,30 @@ import type { StreamEvent } from '../dialects/conversation.js';
 import type { Dialect, SseFrame } from '../dialects/dialect.js';
 import { DIALECTS } from '../dialects/index.js';
 import { echoOf } from '../dialects/test-dialects.js';
-import { castIn, type Mould, mouldOf, shownMould } from './mould.js';
+import { sseOf } from '../dialects/sse.js';
+import { showsOf } from './mould.js';
+import { FrameReader } from './read-stream.js';
 
-/** What each frame means and how it is shown, with moulds; and whether any frame fitted one. */
-function throughMoulds(
-  frames: readonly SseFrame[],
-  dialect: Dialect,
-): { read: StreamEvent[][]; shown: string[]; fits: number } {
-  const reader = dialect.reader();
+/** What the frames mean and how they are shown, from the wire in pieces of `size`; and how many were not parsed. */
+function fromWire(frames: readonly SseFrame[], dialect: Dialect, size: number) {
+  const reader = new FrameReader(dialect);
   const show = (frame: SseFrame): string => dialect.relay.frame(frame, echoOf());
-  const result = { read: [] as StreamEvent[][], shown: [] as string[], fits: 0 };
-  let mould: Mould | null = null;
-  for (const frame of frames) {
-    const cast = mould && castIn(mould, frame);
-    const parts = cast && shownMould(cast.mould, show);
-    if (cast && parts) {
-      result.fits += 1;
-      result.read.push([{ type: 'text', text: cast.text }]);
-      result.shown.push(parts[0] + cast.text + parts[1] + cast.padding + parts[2]);
-      continue;
+  const wire = frames.map(sseOf).join('');
+  const result = { read: [] as StreamEvent[], shown: '', fits: 0 };
+  for (let at = 0; at < wire.length; at += size)
+    for (const { frame, run, events } of reader.feed(wire.slice(at, at + size))) {
+      result.fits += run?.texts.length ?? 0;
+      result.read.push(...(run ? run.texts.map((text) => ({ type: 'text' as const, text })) : events));
+      result.shown += run ? showsOf(run.mould, show)(run) : show(frame);
     }
-    const events = reader.read(frame);
-    mould = mouldOf(frame, events, dialect);
-    result.read.push(events);
-    result.shown.push(show(frame));
-  }
   return result;
 }
 
-function throughReader(frames: readonly SseFrame[], dialect: Dialect): { read: StreamEvent[][]; shown: string[] } {
+function oneByOne(frames: readonly SseFrame[], dialect: Dialect): { read: StreamEvent[]; shown: string } {
   const reader = dialect.reader();
   return {
-    read: frames.map((frame) => reader.read(frame)),
-    shown: frames.map((frame) => dialect.relay.frame(frame, echoOf())),
+    read: frames.flatMap((frame) => reader.read(frame)),
+    shown: frames.map((frame) => dialect.relay.frame(frame, echoOf())).join(''),
   };
 }
 
@@ -84,13 +75,15 @@ const messagesFrame = tuple(
   return { event: isNamed ? type : '', data: JSON.stringify({ type, index: 0, ...more }) };
 });
 
+const sizes = constantFrom(7, 300, 2000, 1_000_000);
+
 it('means and shows the same as chat chunks that are parsed one by one', () => {
   let fits = 0;
   assert(
-    property(chatFrames, (frames) => {
-      const { fits: some, ...result } = throughMoulds(frames, DIALECTS.chat);
+    property(chatFrames, sizes, (frames, size) => {
+      const { fits: some, ...result } = fromWire(frames, DIALECTS.chat, size);
       fits += some;
-      expect(result).toEqual(throughReader(frames, DIALECTS.chat));
+      expect(result).toEqual(oneByOne(frames, DIALECTS.chat));
     }),
   );
   expect(fits).toBeGreaterThan(0);
@@ -99,10 +92,10 @@ it('means and shows the same as chat chunks that are parsed one by one', () => {
 it('means and shows the same as events of messages that are parsed one by one', () => {
   let fits = 0;
   assert(
-    property(array(messagesFrame, { maxLength: 12 }), (frames) => {
-      const { fits: some, ...result } = throughMoulds(frames, DIALECTS.messages);
+    property(array(messagesFrame, { maxLength: 12 }), sizes, (frames, size) => {
+      const { fits: some, ...result } = fromWire(frames, DIALECTS.messages, size);
       fits += some;
-      expect(result).toEqual(throughReader(frames, DIALECTS.messages));
+      expect(result).toEqual(oneByOne(frames, DIALECTS.messages));
     }),
   );
   expect(fits).toBeGreaterThan(0);
@@ -114,10 +107,20 @@ it('takes any text that comes in a known mould for that text', () => {
     data: JSON.stringify({ id: 'c-1', choices: [{ index: 0, delta: { content } }] }),
   });
   assert(
-    property(array(string(), { maxLength: 12 }), (texts) => {
+    property(array(string({ unit: 'grapheme' }), { maxLength: 12 }), sizes, (texts, size) => {
       const frames = ['start', 'first', ...texts].map(frameOf);
-      const { fits: _fits, ...result } = throughMoulds(frames, DIALECTS.chat);
-      expect(result).toEqual(throughReader(frames, DIALECTS.chat));
+      const { fits: _fits, ...result } = fromWire(frames, DIALECTS.chat, size);
+      expect(result).toEqual(oneByOne(frames, DIALECTS.chat));
     }),
   );
+});
+
+it('reads lines that end otherwise, and events that are long, as the parser does', () => {
+  const long = JSON.stringify({ id: 'c-1', choices: [{ index: 0, delta: { content: 'x'.repeat(200_000) } }] });
+  const wire = `data: ${long}\n\n: ping\n\ndata: ${long}\r\n\r\ndata: [DONE]\r\n\r\n`;
+  const reader = new FrameReader(DIALECTS.chat);
+  const events: StreamEvent[] = [];
+  for (let at = 0; at < wire.length; at += 50_000)
+    for (const read of reader.feed(wire.slice(at, at + 50_000))) events.push(...read.events);
+  expect(events.map(({ type }) => type)).toEqual(['start', 'text', 'text', 'end']);
 });
