@@ -36,6 +36,7 @@ const wordOf = (value: unknown): string | null =>
 
 /** A 200 whose body is an error. */
 function errorIn(body: unknown): ProviderError | null {
+  if (body === null || typeof body !== 'object' || !('error' in body)) return null;
   const error = ERROR_BODY.safeParse(body).data?.error;
   if (error === undefined) return null;
   if (typeof error === 'string') return faultError({ message: error, code: null });
