@@ -26,6 +26,8 @@ export interface Installation {
   dataDir: string;
   /** Base URL of the emulated providers; null where nothing is to be submitted. */
   sandboxUrl: string | null;
+  /** Models beside the shipped ones, as an overlay's. */
+  models?: Record<string, unknown>;
 }
 
 export interface KilnProcess extends Child {
@@ -81,16 +83,16 @@ export class Kiln {
     return (await response.json()) as T;
   }
 
-  /** The secret of a new API key without limits. */
-  async newKey(): Promise<string> {
-    const { key } = await this.admin<{ key: string }>('POST', '/admin/keys', { name: 'bench' });
+  /** The secret of a new API key; without `limits` it has none. */
+  async newKey(limits: Record<string, number> = {}): Promise<string> {
+    const { key } = await this.admin<{ key: string }>('POST', '/admin/keys', { name: 'bench', ...limits });
     return key;
   }
 
   private async environment(): Promise<Record<string, string>> {
-    const { databaseUrl, redisUrl, dataDir, sandboxUrl } = this.at;
+    const { databaseUrl, redisUrl, dataDir, sandboxUrl, models = {} } = this.at;
     const catalog = join(dataDir, 'bench-catalog.yaml');
-    await writeFile(catalog, JSON.stringify(OVERLAY));
+    await writeFile(catalog, JSON.stringify({ ...OVERLAY, models: { ...OVERLAY.models, ...models } }));
     return {
       HOST: '127.0.0.1',
       DATABASE_URL: databaseUrl,

@@ -3,13 +3,15 @@ import { inspect } from 'node:util';
 import { Cleanup } from './cleanup.js';
 import { createBench } from './create.bench.js';
 import { fleetBench } from './fleet.bench.js';
+import { gatewayBench } from './gateway.bench.js';
 import { ledgerBench } from './ledger.bench.js';
 import { type Finding, table } from './report.js';
 import { type Servers, startServers } from './servers.js';
 import { storeBench } from './store.bench.js';
 import { submitBench } from './submit.bench.js';
 
-type Bench = (servers: Servers, cleanup: Cleanup, quick: boolean) => Promise<Finding[]>;
+/** `requests`: for the bench that counts them; null leaves it to the bench. */
+type Bench = (servers: Servers, cleanup: Cleanup, quick: boolean, requests: number | null) => Promise<Finding[]>;
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   create: createBench,
@@ -17,17 +19,34 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   fleet: fleetBench,
   store: storeBench,
   ledger: ledgerBench,
+  gateway: gatewayBench,
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-function chosen(args: readonly string[]): { names: string[]; quick: boolean } {
-  const names = args.filter((arg) => arg !== '--quick');
+interface Chosen {
+  names: string[];
+  quick: boolean;
+  /** The findings as JSON in the place of the table. */
+  json: boolean;
+  requests: number | null;
+}
+
+function chosen(args: readonly string[]): Chosen {
+  const requests = args.flatMap((arg) => /^--requests=([1-9]\d{0,7})$/.exec(arg)?.[1] ?? []).map(Number);
+  const names = args.filter((arg) => arg !== '--quick' && arg !== '--json' && !/^--requests=[1-9]\d{0,7}$/.test(arg));
   const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
   if (unknown !== undefined) {
-    throw new Error(`unknown bench '${unknown}'; allowed are ${Object.keys(BENCHES).join(', ')} and --quick`);
+    throw new Error(
+      `unknown bench '${unknown}'; allowed are ${Object.keys(BENCHES).join(', ')}, --quick, --json and --requests=100000`,
+    );
   }
-  return { names: names.length > 0 ? names : Object.keys(BENCHES), quick: args.includes('--quick') };
+  return {
+    names: names.length > 0 ? names : Object.keys(BENCHES),
+    quick: args.includes('--quick'),
+    json: args.includes('--json'),
+    requests: requests[0] ?? null,
+  };
 }
 
 async function endBoth(inner: Cleanup, outer: Cleanup): Promise<void> {
@@ -40,7 +59,7 @@ async function endBoth(inner: Cleanup, outer: Cleanup): Promise<void> {
 
 /** Runs the benches and prints their table. A missed aim is a finding; only what broke makes the exit code 1. */
 async function main(): Promise<number> {
-  const { names, quick } = chosen(process.argv.slice(2));
+  const { names, quick, json, requests } = chosen(process.argv.slice(2));
   const run = new Cleanup();
   const bench = new Cleanup();
   let isInterrupted = false;
@@ -59,7 +78,7 @@ async function main(): Promise<number> {
       say(`· ${name} …`);
       const started = performance.now();
       try {
-        findings.push(...((await BENCHES[name]?.(servers, bench, quick)) ?? []));
+        findings.push(...((await BENCHES[name]?.(servers, bench, quick, requests)) ?? []));
       } catch (error) {
         broken += 1;
         say(inspect(error));
@@ -72,7 +91,11 @@ async function main(): Promise<number> {
     await run.run();
   }
   const machine = `${availableParallelism()} cores, ${(totalmem() / 1e9).toFixed(0)} GB, Node ${process.versions.node}, ${process.platform}`;
-  process.stdout.write(`\n${machine}${quick ? ', --quick' : ''}\n\n${table(findings)}\n`);
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ machine, quick, findings }, null, 2)}\n`
+      : `\n${machine}${quick ? ', --quick' : ''}\n\n${table(findings)}\n`,
+  );
   return broken === 0 ? 0 : 1;
 }
 

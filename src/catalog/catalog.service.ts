@@ -38,6 +38,7 @@ export class Catalog {
   private readonly jobModels: ReadonlyMap<string, Model>;
   private readonly syncModels: ReadonlyMap<string, SyncModel>;
   private readonly routesById: ReadonlyMap<string, Route | SyncRoute>;
+  private readonly origins: readonly string[];
 
   constructor(
     models: { jobs: readonly Model[]; sync: readonly SyncModel[] },
@@ -51,6 +52,8 @@ export class Catalog {
     this.routesById = new Map(
       [...models.jobs, ...models.sync].flatMap((model) => model.routes.map((route) => [route.id, route])),
     );
+    const urls = [...this.routesById.values()].flatMap((route) => route.endpoints);
+    this.origins = [...new Set(urls.map((url) => new URL(url).origin))];
   }
 
   /** Aliases that jobs are made for. */
@@ -121,8 +124,7 @@ export class Catalog {
   }
 
   /** Origins that egress may call as configured ones. */
-  configuredOrigins(): string[] {
-    const urls = [...this.routesById.values()].flatMap((route) => route.endpoints);
-    return [...new Set(urls.map((url) => new URL(url).origin))];
+  configuredOrigins(): readonly string[] {
+    return this.origins;
   }
 }

@@ -135,6 +135,7 @@ export function createEgress(config: EgressConfig): Egress {
   };
 
   function isConfigured(origin: string): boolean {
+    for (const text of config.configuredOrigins()) if (text === origin) return true;
     for (const text of config.configuredOrigins()) if (URL.parse(text)?.origin === origin) return true;
     return false;
   }

@@ -66,6 +66,11 @@ export interface Dialect {
   /** The same answer for a client of this API. */
   writeAnswer(answer: Answer, echo: Echo): JsonObject;
   reader(): StreamReader;
+  /**
+   * Of frames that bring a piece of text and mean nothing else, whatever came before them: the field that holds it, up to the
+   * text itself, and what they all have in them. Null where such frames also differ in other fields.
+   */
+  readonly textDelta: { field: RegExp; mark: string } | null;
   writer(echo: Echo): StreamWriter;
   /** Where client and upstream speak this API: everything passes as it came but for what `relay` changes. */
   readonly relay: Relay;

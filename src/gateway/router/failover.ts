@@ -179,7 +179,11 @@ function pauseAfter(failed: readonly FailedAttempt[], round: number): number | n
 }
 
 function rateLimitsOf(headers: Headers): Record<string, string> {
-  return Object.fromEntries([...headers].filter(([name]) => RATE_LIMIT_HEADER.test(name)));
+  const found: Record<string, string> = {};
+  headers.forEach((value, name) => {
+    if (RATE_LIMIT_HEADER.test(name)) found[name] = value;
+  });
+  return found;
 }
 
 const toProviderError = (error: unknown): ProviderError =>

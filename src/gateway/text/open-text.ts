@@ -4,23 +4,17 @@ import type { SyncResponse } from '../../providers/sync/contract.js';
 import { faultError } from '../../providers/sync/error.js';
 import { RAW_MAX_CHARS } from '../../providers/http-errors.js';
 import { z } from 'zod';
-import { messageOf } from '../../common/errors.js';
 import type { JsonObject } from '../../common/json.js';
 import type { Answer, StreamEvent } from '../dialects/conversation.js';
-import type { Dialect, DialectId, SseFrame } from '../dialects/dialect.js';
+import type { DialectId } from '../dialects/dialect.js';
 import { DIALECTS } from '../dialects/index.js';
-import { framesOf } from './sse.js';
-
-export interface ReadFrame {
-  frame: SseFrame;
-  events: StreamEvent[];
-}
+import { type Read, readStream } from './read-stream.js';
 
 /** A stream that has begun: what came until then, and what is still to come. */
 export interface OpenStream {
   spoken: DialectId;
-  begun: ReadFrame[];
-  rest: AsyncGenerator<ReadFrame[], void>;
+  begun: Read[];
+  rest: AsyncGenerator<Read[], void>;
   body: Readable;
 }
 
@@ -42,6 +36,7 @@ const wordOf = (value: unknown): string | null =>
 
 /** A 200 whose body is an error. */
 function errorIn(body: unknown): ProviderError | null {
+  if (body === null || typeof body !== 'object' || !('error' in body)) return null;
   const error = ERROR_BODY.safeParse(body).data?.error;
   if (error === undefined) return null;
   if (typeof error === 'string') return faultError({ message: error, code: null });
@@ -97,28 +92,14 @@ const isContent = ({ type }: StreamEvent): boolean =>
   // An answer may be empty: what has ended well has begun.
   type === 'finish';
 
-function readWith(dialect: Dialect): (frames: SseFrame[]) => ReadFrame[] {
-  const reader = dialect.reader();
-  return (frames) =>
-    frames.map((frame) => {
-      try {
-        return { frame, events: reader.read(frame) };
-      } catch (error) {
-        // What came before it is good.
-        return { frame, events: [{ type: 'fault', fault: { message: messageOf(error), code: null } }] };
-      }
-    });
-}
-
 /** Waits for the first content. An error before it, or an end, is the route's failure. */
 export async function openStream(response: SyncResponse, spoken: DialectId): Promise<OpenStream> {
   if (response.contentType?.includes('json')) {
     const text = await textOf(response.body);
     throw errorIn(parsed(text)) ?? new ProviderError('internal', 'rejected', 'the answer was not streamed');
   }
-  const read = readWith(DIALECTS[spoken]);
-  const rest = readAll(framesOf(response.body), read);
-  const begun: ReadFrame[] = [];
+  const rest = readStream(response.body, DIALECTS[spoken]);
+  const begun: Read[] = [];
   for (;;) {
     const next = await rest.next();
     if (next.done === true) throw new ProviderError('unavailable', 'rejected', 'the stream ended before it began');
@@ -128,11 +109,4 @@ export async function openStream(response: SyncResponse, spoken: DialectId): Pro
     if (first) return { spoken, begun, rest, body: response.body };
     if (begun.length > MAX_FRAMES_BEFORE) throw new ProviderError('internal', 'rejected', 'the stream has no content');
   }
-}
-
-async function* readAll(
-  frames: AsyncGenerator<SseFrame[], void>,
-  read: (frames: SseFrame[]) => ReadFrame[],
-): AsyncGenerator<ReadFrame[], void> {
-  for await (const batch of frames) yield read(batch);
 }

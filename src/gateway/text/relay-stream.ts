@@ -4,7 +4,9 @@ import { ProviderError } from '../../providers/contract.js';
 import type { StreamFault } from '../dialects/conversation.js';
 import type { Dialect, Echo, SseFrame, StreamWriter } from '../dialects/dialect.js';
 import { keepableOf, type KeptItem, ResponsesWriter } from '../dialects/responses/index.js';
-import type { OpenStream, ReadFrame } from './open-text.js';
+import { type Mould, type Run, showsOf } from './mould.js';
+import type { OpenStream } from './open-text.js';
+import type { Read } from './read-stream.js';
 import type { Tally } from './tally.js';
 
 /** How a stream of this API ends well, for upstreams that forget to say so after they have finished. */
@@ -51,6 +53,8 @@ export class StreamRelay {
   private tail = '';
   private readonly items: KeptItem[] = [];
   private isStarted = false;
+  private mould: Mould | null = null;
+  private showRun: (run: Run) => string = () => '';
   private readonly writer: StreamWriter | null;
   complete = false;
 
@@ -92,24 +96,37 @@ export class StreamRelay {
   }
 
   /** What of these frames goes to the client now. */
-  private pass(frames: readonly ReadFrame[]): { text: string; over: boolean; fault: StreamFault | null } {
-    const { tally, client, echo } = this.options;
+  private pass(reads: readonly Read[]): { text: string; over: boolean; fault: StreamFault | null } {
+    const { tally } = this.options;
     let text = '';
-    for (const { frame, events } of frames) {
-      if (this.options.keep && !this.writer) this.items.push(...keepableOf(frame));
+    for (const read of reads) {
+      const { frame, events } = read;
+      if (this.options.keep && !this.writer && frame) this.items.push(...keepableOf(frame));
       for (const event of events) {
         tally.note(event);
         if (event.type === 'fault') return { text, over: true, fault: event.fault };
         if (event.type === 'finish') this.finished = true;
       }
-      const shown = this.writer
-        ? events.map((event) => this.writer?.write(event) ?? '').join('')
-        : client.relay.frame(frame, echo);
+      const shown = this.shown(read);
       if (this.finished && !this.hasSeveral) this.tail += shown;
       else text += shown;
       if (events.some(({ type }) => type === 'end')) return { text, over: true, fault: null };
     }
     return { text, over: false, fault: null };
+  }
+
+  private shown({ frame, run, events }: Read): string {
+    const { client, echo } = this.options;
+    if (this.writer) {
+      const written = run === null ? events : run.texts.map((text) => ({ type: 'text' as const, text }));
+      return written.map((event) => this.writer?.write(event) ?? '').join('');
+    }
+    if (run === null) return client.relay.frame(frame, echo);
+    if (run.mould !== this.mould) {
+      this.mould = run.mould;
+      this.showRun = showsOf(run.mould, (one) => client.relay.frame(one, echo));
+    }
+    return this.showRun(run);
   }
 
   /** With several answers in one stream the first that is finished is not the end. */

@@ -4,7 +4,7 @@ import { ProviderError } from '../../providers/contract.js';
 import type { SseFrame } from '../dialects/dialect.js';
 
 /** One event is text of at most this: a picture inlined by a server that means well. */
-const FRAME_MAX_CHARS = 32 * 1024 * 1024;
+export const FRAME_MAX_CHARS = 32 * 1024 * 1024;
 
 /**
  * An upstream's server-sent events, as many at a time as came together. Bytes that are no UTF-8 become U+FFFD; half an event

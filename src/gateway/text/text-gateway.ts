@@ -102,7 +102,8 @@ export class TextGateway {
           keep: dialect === 'responses' && keepsItems(echo.body) ? (items) => this.items.keep(key.id, items) : null,
         });
         this.requests.headers(reply, opened, null);
-        const stream = Readable.from(relay.text(), { objectMode: false, highWaterMark: 64 * 1024 });
+        // Pieces of text, each as large as what came from the upstream at once; a client that does not read stops the source.
+        const stream = Readable.from(relay.text(), { highWaterMark: 1 });
         notKept(stream, () => !relay.complete);
         stream.once(
           'close',

@@ -16,6 +16,7 @@ export const chat: Dialect = {
   readAnswer,
   writeAnswer,
   reader,
+  textDelta: { field: /"content"\s*:\s*"/g, mark: '"delta"' },
   writer,
   relay,
 };

@@ -18,6 +18,7 @@ export const messages: Dialect = {
   readAnswer,
   writeAnswer,
   reader,
+  textDelta: { field: /"text"\s*:\s*"/g, mark: '"text_delta"' },
   writer,
   relay,
 };

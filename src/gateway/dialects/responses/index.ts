@@ -19,6 +19,7 @@ export const responses = {
   readAnswer,
   writeAnswer,
   reader: () => new ResponsesReader(),
+  textDelta: null,
   writer: (echo: Echo) => new ResponsesWriter(echo),
   relay,
 } satisfies Dialect;
