@@ -11,9 +11,6 @@ import { listAt, objectAt, textAt } from './upstream-json.js';
  */
 const MARK = '__sig_';
 
-/** What Google takes for a call that it did not sign: one of another model, or of a client that lost it (same page). */
-const UNSIGNED = 'skip_thought_signature_validator';
-
 export interface SignedId {
   id: string;
   signature: string | null;
@@ -67,8 +64,8 @@ function plainTurn(turn: Turn): Turn {
 }
 
 /**
- * Chat messages as an upstream takes them: ids plain, and, where it signs (`signs`), each step's first call with a signature.
- * Others know no `extra_content` and refuse it.
+ * Chat messages as an upstream takes them: ids plain, and, where it signs (`signs`), signatures in their own place; what has
+ * none is the adapter's business. Others know no `extra_content` and refuse it.
  */
 export function signedMessages(messages: JsonValue, signs: boolean): JsonValue {
   if (!Array.isArray(messages)) return messages;
@@ -77,14 +74,14 @@ export function signedMessages(messages: JsonValue, signs: boolean): JsonValue {
     const callId = message['tool_call_id'];
     if (typeof callId === 'string') return { ...message, tool_call_id: splitId(callId).id };
     const calls = listAt(message, 'tool_calls');
-    return calls.length === 0 ? message : { ...message, tool_calls: calls.map((call, at) => signed(call, signs, at)) };
+    return calls.length === 0 ? message : { ...message, tool_calls: calls.map((call) => signed(call, signs)) };
   });
 }
 
-function signed(call: JsonObject, signs: boolean, at: number): JsonObject {
+function signed(call: JsonObject, signs: boolean): JsonObject {
   const { extra_content: extra, ...plain } = call;
   const { id, signature } = splitId(textAt(call, 'id') ?? '');
-  const own = signatureOf(call) ?? signature ?? (at === 0 ? UNSIGNED : undefined);
+  const own = signatureOf(call) ?? signature ?? undefined;
   if (!signs || own === undefined) return { ...plain, ...('id' in call && { id }) };
   const google = { ...objectAt(isObject(extra) ? extra : undefined, 'google'), thought_signature: own };
   return { ...plain, id, extra_content: { google } };
