@@ -27,6 +27,26 @@ function plus(a: Exact, b: Exact): Exact {
  * The sum of products, rounded up once: `[[2, 0.5], [3, 0.1]]` is 2 × 0.5 + 3 × 0.1, so 2. Of finite numbers, none negative.
  */
 export function ceilSum(products: readonly (readonly number[])[], perMillion = false): number {
+  return quickSum(products, perMillion ? 1_000_000 : 1) ?? exactSum(products, perMillion);
+}
+
+/** Of whole numbers that stay whole numbers all the way, which most are: the same, without big integers. Else null. */
+function quickSum(products: readonly (readonly number[])[], unit: number): number | null {
+  let sum = 0;
+  for (const factors of products) {
+    let product = 1;
+    for (const factor of factors) {
+      product *= factor;
+      if (!Number.isSafeInteger(factor) || !Number.isSafeInteger(product)) return null;
+    }
+    sum += product;
+  }
+  if (!Number.isSafeInteger(sum)) return null;
+  const rest = sum % unit;
+  return (sum - rest) / unit + (rest > 0 ? 1 : 0);
+}
+
+function exactSum(products: readonly (readonly number[])[], perMillion: boolean): number {
   const sum = products
     .map((factors) => factors.map(exact).reduce(times, ONE))
     .reduce(plus, { digits: 0n, scale: perMillion ? 6 : 0 });

@@ -151,6 +151,17 @@ function atDearest(bound: UsageBound, price: UsagePrice): number {
   return costOf(quantities, tariff, price.multiplier);
 }
 
+const snapshots = new WeakMap<UsagePrice, JsonObject>();
+
+/** A price as JSON; made once for each, since prices never change. */
+function snapshotOf(price: UsagePrice): JsonObject {
+  const known = snapshots.get(price);
+  if (known) return known;
+  const made = JSON.parse(JSON.stringify(price)) as JsonObject;
+  snapshots.set(price, made);
+  return made;
+}
+
 /** What stays with the ledger rows: by what prices, and for how much use, an amount was held. */
 export function holdSnapshot(
   bound: UsageBound,
@@ -161,6 +172,6 @@ export function holdSnapshot(
     unit: 'usage',
     amountMicroUsd,
     bound: { ...bound },
-    routes: routes.map(({ id, price }) => ({ id, price: JSON.parse(JSON.stringify(price)) as JsonObject })),
+    routes: routes.map(({ id, price }) => ({ id, price: snapshotOf(price) })),
   };
 }
