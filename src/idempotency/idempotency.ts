@@ -166,7 +166,8 @@ export class Idempotency {
 function answerOf(reply: FastifyReply, payload: unknown): StoredAnswer | null {
   if (reply.statusCode >= 400) return null;
   const body = payload === undefined || payload === null ? '' : payload;
-  if (typeof body !== 'string' || body.length > MAX_ANSWER_CHARS) return null;
+  if (typeof body !== 'string') return null;
+  if (body.length > MAX_ANSWER_CHARS) return tooLong();
   return { status: reply.statusCode, headers: keptHeaders(reply), body };
 }
 
@@ -177,7 +178,7 @@ function keptHeaders(reply: FastifyReply): Record<string, string> {
   return Object.fromEntries(headers);
 }
 
-/** Null chunks: the stream was too long to keep, and what was paid for must not be made again. */
+/** Null chunks: the stream was too long to keep. */
 function streamAnswer(reply: FastifyReply, chunks: readonly Buffer[] | null): StoredAnswer | null {
   if (reply.statusCode >= 400) return null;
   if (chunks)
@@ -187,6 +188,11 @@ function streamAnswer(reply: FastifyReply, chunks: readonly Buffer[] | null): St
       body: Buffer.concat(chunks).toString('base64'),
       encoding: 'base64',
     };
+  return tooLong();
+}
+
+/** What an answer too long to keep is given again as: what was paid for must not be made again. */
+function tooLong(): StoredAnswer {
   const error = conflict('The first answer to this Idempotency-Key was too long to be kept; it was sent once.');
   return {
     status: error.status,

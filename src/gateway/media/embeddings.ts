@@ -69,6 +69,10 @@ const itemsOf = (input: Input): (string | number[])[] => {
 const tokensAtMost = (item: string | number[]): number =>
   typeof item === 'string' ? Math.ceil(Buffer.byteLength(item) / BYTES_PER_TOKEN_AT_WORST) + 1 : item.length;
 
+/** No token is shorter than a byte; more than fits is refused, or cut. One more begins each text. */
+const heldFor = (item: string | number[], contextTokens: number): number =>
+  Math.min(typeof item === 'string' ? Buffer.byteLength(item) + 1 : item.length, contextTokens);
+
 async function assertFits(items: readonly (string | number[])[], contextTokens: number): Promise<void> {
   for (const [index, item] of items.entries()) {
     if (tokensAtMost(item) <= contextTokens) continue;
@@ -106,7 +110,10 @@ export class Embeddings {
       ...found,
       key: call.key,
       streamed: false,
-      bound: () => ({ ...NO_BOUND, inputTokens: items.reduce((sum, item) => sum + tokensAtMost(item), 0) }),
+      bound: () => ({
+        ...NO_BOUND,
+        inputTokens: items.reduce((sum, item) => sum + heldFor(item, found.model.contextTokens ?? Infinity), 0),
+      }),
       lacking: () => [],
       call: () => ({ kind: 'embeddings', stream: false, body: fields }),
     };

@@ -134,6 +134,7 @@ export class Transcriptions {
       open: openEvents,
       finish: async (opened, bill) => {
         let status: UsageStatus | null = null;
+        let isStarted = false;
         const settle = async (transcript: Transcript, ended: UsageStatus): Promise<void> => {
           status = ended;
           await bill(usageOf(transcript, bytes / USUAL_BYTES_A_SECOND), { status: ended, httpStatus: 200 });
@@ -141,6 +142,7 @@ export class Transcriptions {
         const { events, body } = opened.answer;
         const requestId = work.requestId;
         const text = async function* (): AsyncGenerator<string, void> {
+          isStarted = true;
           try {
             for await (const frame of events) {
               const done = doneIn(frame);
@@ -163,6 +165,12 @@ export class Transcriptions {
         this.requests.headers(reply, opened, null);
         const stream = Readable.from(text(), { objectMode: false });
         notKept(stream, () => status !== 'ok');
+        // A client that went away before anything was read: a generator that never ran has no end of its own.
+        stream.once('close', () => {
+          if (isStarted) return;
+          body.destroy();
+          void settle({ text: '' }, 'canceled').catch((cause: unknown) => this.requests.brokeOff(work, opened, cause));
+        });
         await reply.type('text/event-stream; charset=utf-8').header('cache-control', 'no-cache').send(stream);
       },
     });

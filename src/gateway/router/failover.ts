@@ -13,7 +13,7 @@ import { Credentials } from '../../upstreams/credentials.js';
 import { RouteTrouble } from '../../upstreams/route-trouble.js';
 import { ASLEEP } from '../../upstreams/sync-probe.js';
 import { WarmthRepository } from '../../upstreams/warmth.repository.js';
-import { allFailed, type FailedAttempt, isVerdict } from './failure.js';
+import { allFailed, type FailedAttempt, isOfAskedModel, isVerdict } from './failure.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { InFlight } from './in-flight.js';
 import type { Opened, PricedRoute, SyncWork } from './work.js';
@@ -91,8 +91,10 @@ export class Failover {
     const timer = setTimeout(() => late.abort(new Error('late')), limitMs);
     const signal = AbortSignal.any([work.gone, late.signal]);
     const leave = this.surroundings.inFlight.enter(late);
+    let isAnswered = false;
     try {
       const response = await this.send(work, route, endpoint, { signal, limitMs });
+      isAnswered = true;
       const answer = await open(response, route).catch((error: unknown) => {
         response.body.destroy();
         throw error;
@@ -108,7 +110,9 @@ export class Failover {
       const failure = late.signal.aborted
         ? new ProviderError('timeout', 'rejected', `nothing of an answer within ${Math.round(limitMs)} ms`)
         : toProviderError(error);
-      await this.note(work, route, endpoint, failure);
+      // A request that could not even be written says nothing of the route.
+      const isOurs = !isAnswered && !late.signal.aborted && !(error instanceof ProviderError);
+      await this.note(work, route, endpoint, failure, isOurs);
       return failure;
     } finally {
       clearTimeout(timer);
@@ -135,13 +139,19 @@ export class Failover {
   }
 
   /** A sleeping server is woken and no failure; anything else closes the route for a while, as the policy says. */
-  private async note(work: SyncWork, route: SyncRoute, endpoint: string, error: ProviderError): Promise<void> {
+  private async note(
+    work: SyncWork,
+    route: SyncRoute,
+    endpoint: string,
+    error: ProviderError,
+    isOurs: boolean,
+  ): Promise<void> {
     this.logger.warn(
       { route: route.id, endpoint, kind: error.kind, status: error.detail.upstreamStatus ?? null, err: error.message },
       'a route of the gateway did not answer',
     );
     this.surroundings.metrics.failed(route.id, error.kind);
-    if (isVerdict(error)) return;
+    if (isVerdict(error) || isOurs || work.aside === true || isOfAskedModel(error, route)) return;
     const rejected = new ProviderError(error.kind, 'rejected', error.message, error.detail);
     const { upstreamStatus } = error.detail;
     const asleep = upstreamStatus === undefined ? error.kind === 'unavailable' : ASLEEP.includes(upstreamStatus);

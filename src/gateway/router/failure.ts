@@ -20,6 +20,13 @@ const said = (error: ProviderError): string =>
 /** A verdict on the request itself: another route would say the same, and the client is told what was said. */
 export const isVerdict = ({ kind }: ProviderError): boolean => kind === 'invalid_input' || kind === 'content_policy';
 
+/**
+ * A wildcard's routes serve whatever model a client names: one that is not there, or not for this account, must not close
+ * them to all others. A wildcard's routes have its star in their ids.
+ */
+export const isOfAskedModel = ({ kind, detail }: ProviderError, { id }: Pick<SyncRoute, 'id'>): boolean =>
+  id.includes('*') && (kind === 'not_found' || detail.upstreamStatus === 403);
+
 function verdict(error: ProviderError): KilnError {
   const param = error.detail.param ?? null;
   if (error.kind === 'content_policy')
@@ -37,6 +44,15 @@ function verdict(error: ProviderError): KilnError {
 export function allFailed(model: string, failed: readonly FailedAttempt[]): KilnError {
   const judged = failed.findLast(({ error }) => isVerdict(error));
   if (judged) return verdict(judged.error);
+  if (
+    failed.length > 0 &&
+    failed.every(({ error, route }) => error.kind === 'not_found' && isOfAskedModel(error, route))
+  )
+    return new KilnError(404, 'not_found', `The model '${model}' does not exist at its provider.`, {
+      code: 'model_not_found',
+      param: 'model',
+      shouldRetry: false,
+    });
   const tried = [...new Set(failed.map(({ route, error }) => `${route.id}: ${error.kind}`))].join(', ');
   const waits = failed.flatMap(({ error }) => error.detail.retryAfterMs ?? []);
   if (failed.length > 0 && failed.every(({ error }) => error.kind === 'rate_limited')) {

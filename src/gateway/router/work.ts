@@ -14,6 +14,8 @@ export interface SyncWork {
   model: SyncModel;
   endpoint: UsageEndpoint;
   streamed: boolean;
+  /** A question beside the work, whose failures say nothing of how its routes serve: counting has limits and rights of its own. */
+  aside?: true;
   /** When it arrived; `performance.now()`. */
   startedAtMs: number;
   /** Aborts when the client goes away. */

@@ -23,6 +23,18 @@ export function spokenWith(route: SyncRoute, asked: DialectId): DialectId | null
  */
 const BILLED_APART = /^(web_search|file_search|code_interpreter|code_execution|image_generation|x_search)/;
 const BILLED_FIELD = 'web_search_options';
+/**
+ * Fields that change the price of tokens: OpenRouter's `models` (answers by another model) and `plugins` (search, reading of
+ * files), Anthropic's `speed` (fast mode) and `inference_geo`.
+ */
+const REPRICING_FIELDS = ['models', 'plugins', 'speed', 'inference_geo'];
+/** OpenAI's tier that costs more; the others cost as listed, or less. */
+const DEARER_TIER = 'priority';
+
+const dearerTier = ({ serviceTier }: Conversation): string[] =>
+  serviceTier === DEARER_TIER
+    ? [`'service_tier' can't be '${DEARER_TIER}', which the provider bills by other prices, and Kiln has none for`]
+    : [];
 
 function unpriced({ tools, foreign }: Conversation): string[] {
   const billed = tools.flatMap((tool) => (tool.kind === 'hosted' && BILLED_APART.test(tool.type) ? [tool.type] : []));
@@ -30,6 +42,9 @@ function unpriced({ tools, foreign }: Conversation): string[] {
   return [
     ...billed.map((type) => `'tools' has '${type}', ${why}`),
     ...(foreign.includes(BILLED_FIELD) ? [`'${BILLED_FIELD}' asks for web search, ${why}`] : []),
+    ...foreign
+      .filter((name) => REPRICING_FIELDS.includes(name))
+      .map((name) => `'${name}' changes what the provider asks for tokens, and Kiln has no price for that`),
   ];
 }
 
@@ -40,7 +55,11 @@ export function lackingFor(conversation: Conversation, asked: DialectId): (route
     if (spoken === null) return ['the route serves no text'];
     const dialect = DIALECTS[spoken];
     return spoken === asked
-      ? [...dialect.relay.unsupported(conversation, route.traits), ...unpriced(conversation)]
-      : dialect.unsupported(conversation, route.traits, asked);
+      ? [
+          ...dearerTier(conversation),
+          ...dialect.relay.unsupported(conversation, route.traits),
+          ...unpriced(conversation),
+        ]
+      : [...dearerTier(conversation), ...dialect.unsupported(conversation, route.traits, asked)];
   };
 }

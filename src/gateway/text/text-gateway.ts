@@ -153,7 +153,8 @@ function workOf(
     lacking,
     bound: (route): UsageBound => ({
       ...NO_BOUND,
-      inputTokens,
+      // What a model can't read it does not ask money for.
+      inputTokens: Math.min(inputTokens, route.contextTokens ?? inputTokens),
       inputAudio: conversation.turns.some(({ parts }) => parts.some(({ type }) => type === 'audio')),
       cacheWrite1h: hasHourLongCache(conversation),
       outputTokens:
@@ -180,6 +181,10 @@ function hasHourLongCache({ turns, tools, cache }: Conversation): boolean {
   return (
     isHour(cache) ||
     tools.some((tool) => tool.kind === 'function' && isHour(tool.cache)) ||
-    turns.some((turn) => turn.parts.some((part) => 'cache' in part && isHour(part.cache)))
+    turns.some(
+      (turn) =>
+        (turn.role === 'tool' && isHour(turn.cache)) ||
+        turn.parts.some((part) => 'cache' in part && isHour(part.cache)),
+    )
   );
 }

@@ -36,6 +36,7 @@ export class TokenCounts {
       model: { ...found.model, deadlineMs: DEADLINE_MS },
       key: text.key,
       streamed: false,
+      aside: true,
       bound: () => NO_BOUND,
       lacking: (route) =>
         syncAdapters.get(route.provider)?.kinds(route.settings).includes('count_tokens')

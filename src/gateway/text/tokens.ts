@@ -1,20 +1,29 @@
-import type { Conversation, StreamEvent, Turn } from '../dialects/conversation.js';
+import type { Conversation, Source, StreamEvent, Turn } from '../dialects/conversation.js';
 
 /** Bytes of UTF-8 a token is never shorter than, nor, over any length of text, longer than. */
 const FEWEST_BYTES = 2;
 const MOST_BYTES = 12;
-/** For a hold: more tokens than text of any kind has been seen to make. */
-const BYTES_PER_TOKEN_AT_WORST = 2.5;
+/** For a hold: more tokens than text of any kind has been seen to make. Base64 comes near; digits are a token each for Gemini. */
+const BYTES_PER_TOKEN_AT_WORST = 1.5;
 /** Names, roles and separators, for each turn and tool. */
 const FRAME_TOKENS = 16;
-/** What providers ask for media at most, as their pages say: a picture in high detail; a page of a PDF has about 50 KB. */
-const PICTURE_TOKENS = 3200;
-const DOCUMENT_BYTES_PER_TOKEN = 16;
-const AUDIO_BYTES_PER_TOKEN = 64;
-const VIDEO_TOKENS = 60_000;
+/**
+ * What providers ask for media at most. A picture: OpenAI's 10,000 patches of `detail: original`; Anthropic asks 4784, Gemini
+ * 258 a tile. A page of a PDF is read as text and as a picture, some 4000 tokens, and as bare text has less than 10 KB. A
+ * second of video, at 100 kbit/s, is 300 tokens for Gemini.
+ */
+const PICTURE_TOKENS = 10_000;
+const DOCUMENT_BYTES_PER_TOKEN = 2;
+const AUDIO_BYTES_PER_TOKEN = 30;
+const VIDEO_BYTES_PER_TOKEN = 40;
+const SEALED_BYTES_PER_TOKEN = 4;
+/** Media behind a link, whose length nobody knows here: all that a model takes. */
+const LINKED_MEDIA_TOKENS = 1_000_000;
 /** Of long text this many slices are counted; tokenizers differ by about as much as the margin. */
 const SLICES = 10;
 const SLICE_CHARS = 8000;
+/** A tokenizer's time grows with the square of a word's length, and a word may be the whole text: it gets pieces. */
+const PIECE_CHARS = 1000;
 const MARGIN = 1.1;
 
 /** Everything of a conversation that a model reads as text. */
@@ -45,26 +54,56 @@ function textsOfTurn(turn: Turn): string[] {
 
 const base64Bytes = (length: number): number => Math.ceil((length * 3) / 4);
 
-/** Tokens of pictures, audio and documents at most. */
-function mediaTokens({ turns }: Conversation): number {
-  let tokens = 0;
-  for (const { parts } of turns)
-    for (const part of parts) {
-      if (part.type === 'image') tokens += PICTURE_TOKENS;
-      else if (part.type === 'video') tokens += VIDEO_TOKENS;
-      else if (part.type === 'audio') tokens += base64Bytes(part.data.length) / AUDIO_BYTES_PER_TOKEN;
-      else if (part.type === 'document' && part.source.kind === 'base64')
-        tokens += base64Bytes(part.source.data.length) / DOCUMENT_BYTES_PER_TOKEN;
-      else if (part.type === 'document' && part.source.kind !== 'text') tokens += VIDEO_TOKENS;
-    }
-  return Math.ceil(tokens);
+/** Tokens of pictures, audio, video, documents and sealed reasoning at most. */
+const mediaTokens = ({ turns }: Conversation): number =>
+  Math.ceil(turns.flatMap<Part>(({ parts }) => [...parts]).reduce((sum, part) => sum + mediaTokensOf(part), 0));
+
+type Part = Turn['parts'][number];
+
+function mediaTokensOf(part: Part): number {
+  switch (part.type) {
+    case 'image':
+      return PICTURE_TOKENS;
+    case 'audio':
+      return base64Bytes(part.data.length) / AUDIO_BYTES_PER_TOKEN;
+    case 'video':
+      return sourceTokens(part.source, VIDEO_BYTES_PER_TOKEN);
+    case 'document':
+      return part.source.kind === 'text' ? 0 : sourceTokens(part.source, DOCUMENT_BYTES_PER_TOKEN);
+    case 'reasoning':
+      return base64Bytes(part.sealed?.data.length ?? 0) / SEALED_BYTES_PER_TOKEN;
+    case 'text':
+    case 'refusal':
+    case 'tool_call':
+      return 0;
+  }
 }
+
+const sourceTokens = (source: Source, bytesPerToken: number): number =>
+  source.kind === 'base64'
+    ? Math.min(base64Bytes(source.data.length) / bytesPerToken, LINKED_MEDIA_TOKENS)
+    : LINKED_MEDIA_TOKENS;
+
+function digitsIn(text: string): number {
+  let digits = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code >= 48 && code <= 57) digits += 1;
+  }
+  return digits;
+}
+
+/** Tokens that a text hardly exceeds on any model. */
+const textTokensAtMost = (text: string): number => {
+  const digits = digitsIn(text);
+  return (Buffer.byteLength(text) - digits) / BYTES_PER_TOKEN_AT_WORST + digits;
+};
 
 /** Input tokens that a conversation will hardly exceed on any model: what is held for. */
 export function inputTokensAtMost(conversation: Conversation): number {
-  const bytes = textsOf(conversation).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const texts = textsOf(conversation).reduce((sum, text) => sum + textTokensAtMost(text), 0);
   const frames = FRAME_TOKENS * (conversation.turns.length + conversation.tools.length + 1);
-  return Math.ceil(bytes / BYTES_PER_TOKEN_AT_WORST) + mediaTokens(conversation) + frames;
+  return Math.ceil(texts) + mediaTokens(conversation) + frames;
 }
 
 type Count = (text: string) => number;
@@ -75,8 +114,13 @@ const counter = (): Promise<Count> =>
   (counting ??= import('gpt-tokenizer/encoding/o200k_base').then(
     ({ countTokens }) =>
       (text: string) =>
-        countTokens(text, { disallowedSpecial: new Set() }),
+        pieces(text).reduce((sum, piece) => sum + countTokens(piece, { disallowedSpecial: new Set() }), 0),
   ));
+
+const pieces = (text: string): string[] =>
+  Array.from({ length: Math.ceil(text.length / PIECE_CHARS) }, (_, at) =>
+    text.slice(at * PIECE_CHARS, (at + 1) * PIECE_CHARS),
+  );
 
 /** About how many tokens a text has; of long text slices are counted, so that nobody waits for it. */
 export async function countTokens(text: string): Promise<number> {

@@ -20,6 +20,11 @@ test.each([
   [402, { error: { code: 402, message: 'Insufficient credits' } }, 'quota'],
   [402, { type: 'error', error: { type: 'billing_error', message: 'pay' } }, 'quota'],
   [403, { error: { message: 'region' } }, 'auth'],
+  [
+    403,
+    { error: { code: 403, message: 'flagged', metadata: { reasons: ['violence'], flagged_input: 'x' } } },
+    'content_policy',
+  ],
   [404, { error: { message: 'no model', code: 'model_not_found' } }, 'not_found'],
   [409, { type: 'error', error: { type: 'conflict_error', message: 'again' } }, 'unavailable'],
   [413, { type: 'error', error: { type: 'request_too_large', message: 'big' } }, 'invalid_input'],

@@ -12,9 +12,12 @@ const single = z.object({
       type: z.string().nullish(),
       code: z.union([z.string(), z.number()]).nullish(),
       param: z.string().nullish(),
+      metadata: z.unknown().optional(),
     }),
   ]),
 });
+/** What OpenRouter adds where a model's moderation has flagged the input (OpenRouter docs, "Errors"). */
+const flagged = z.object({ reasons: z.array(z.unknown()) });
 /** Google's OpenAI-compatible endpoint sends a list of one. */
 const envelope = z.union([single, z.tuple([single]).transform(([only]) => only)]);
 
@@ -51,6 +54,7 @@ interface Said {
   message: string | null;
   words: string[];
   param: string | null;
+  isFlagged?: boolean;
 }
 
 function saidBy(text: string): Said {
@@ -58,10 +62,13 @@ function saidBy(text: string): Said {
   if (error === undefined) return { message: null, words: [], param: null };
   if (typeof error === 'string') return { message: error, words: [], param: null };
   const words = [error.code, error.type].filter((word): word is string => typeof word === 'string');
-  return { message: error.message ?? null, words, param: error.param ?? null };
+  const isFlagged = flagged.safeParse(error.metadata).success;
+  return { message: error.message ?? null, words, param: error.param ?? null, isFlagged };
 }
 
-function kindOf(status: number, { words, message }: Said, headers: Headers): ProviderErrorKind {
+function kindOf(status: number, { words, message, isFlagged }: Said, headers: Headers): ProviderErrorKind {
+  // One flagged prompt must not pass for a refused key, which closes every route that uses it.
+  if (status === 403 && isFlagged === true) return 'content_policy';
   // A status that names the trouble is worth more than a type every refusal has: DeepSeek's 500 says invalid_request_error too.
   const byStatus = kindOfStatus(status);
   const [first] = words.flatMap((word) => BY_WORD[word] ?? []).filter((kind) => kind !== 'invalid_input');

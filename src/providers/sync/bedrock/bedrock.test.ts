@@ -41,3 +41,11 @@ test.each([
   const error = Object.assign(new Error('said'), { name, $metadata: { httpStatusCode: status } });
   expect(toBedrockError(error)).toMatchObject({ kind, outcome: 'rejected', message: 'said' });
 });
+
+test('a model that is not open to the account does not pass for a bad credential', () => {
+  const error = Object.assign(new Error("You don't have access to the model with the specified model ID."), {
+    name: 'AccessDeniedException',
+    $metadata: { httpStatusCode: 403 },
+  });
+  expect(toBedrockError(error).kind).toBe('not_found');
+});

@@ -21,6 +21,9 @@ const BY_NAME: Readonly<Record<string, ProviderErrorKind>> = {
   ServiceUnavailableException: 'unavailable',
 };
 
+/** AWS opens models to an account one by one: this says that one is not open, not that the credential is bad. */
+const MODEL_NOT_OPEN = /access to (the|this) model/i;
+
 interface AwsFailure {
   name?: string;
   $metadata?: { httpStatusCode?: number };
@@ -32,8 +35,9 @@ export function toBedrockError(error: unknown): ProviderError {
   if (error instanceof EgressError) return fromTransport(error, 'buys');
   const { name = '', $metadata, $response } = error as AwsFailure;
   const status = $metadata?.httpStatusCode;
-  const kind = BY_NAME[name] ?? (status === undefined ? 'unavailable' : kindOfStatus(status));
   const message = messageOf(error);
+  const byName = name === 'AccessDeniedException' && MODEL_NOT_OPEN.test(message) ? 'not_found' : BY_NAME[name];
+  const kind = byName ?? (status === undefined ? 'unavailable' : kindOfStatus(status));
   const wait = Number($response?.headers?.['retry-after'] ?? '');
   return new ProviderError(kind, 'rejected', message, {
     ...(status === undefined ? {} : { upstreamStatus: status }),
