@@ -90,7 +90,8 @@ export class Images {
     if (!first) throw new KilnError(410, 'output_expired', `The pictures of job ${job.id} have been deleted.`);
     if (responseFormat === 'url') return rows.map((row) => ({ row, content: { url: this.link(row) } }));
     const opened = await this.outputs.read(first);
-    gone.addEventListener('abort', () => opened.destroy());
+    if (gone.aborted) opened.destroy();
+    else gone.addEventListener('abort', () => opened.destroy());
     return rows.map((row) => ({
       row,
       content: { bytes: async () => (row === first ? opened : this.outputs.read(row)) },

@@ -43,7 +43,8 @@ export interface StreamWriter {
 export interface StreamFailure {
   requestId: string;
   usage: TokenUsage | null;
-  chargedMicroUsd: number;
+  /** Null: not known yet. */
+  chargedMicroUsd: number | null;
 }
 
 /** One API, from both sides. Pure: no clock, no ids of its own, nothing asynchronous. */

@@ -147,7 +147,13 @@ export class Failover {
     isOurs: boolean,
   ): Promise<void> {
     this.logger.warn(
-      { route: route.id, endpoint, kind: error.kind, status: error.detail.upstreamStatus ?? null, err: error.message },
+      {
+        route: route.id,
+        endpoint,
+        kind: error.kind,
+        status: error.detail.upstreamStatus ?? null,
+        ...(isVerdict(error) ? {} : { err: error.message }),
+      },
       'a route of the gateway did not answer',
     );
     this.surroundings.metrics.failed(route.id, error.kind);

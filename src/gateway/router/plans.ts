@@ -10,7 +10,8 @@ import type { PricedRoute, SyncWork } from './work.js';
 const ROUTING: RoutingOptions = { allowSubstitution: true, allowFallback: true, only: null, onUnknown: 'next' };
 
 /** How a reason begins that is about a route's state and not about the request. */
-const CLOSED = /^(disabled|paused|draining|unauthorized|retired)/;
+const CLOSED = /^(disabled|paused|draining|unauthorized|retired|prices unknown)/;
+const PRICES_AWAY = 'prices unknown: the list of prices can not be fetched now';
 const UNPRICED = 'no price is known of';
 
 /** Chooses the routes of a request, by the same rules as jobs' routes. */
@@ -30,9 +31,13 @@ export class SyncPlans {
       const price = route.price ?? (await this.prices.of(route));
       if (price) priced.set(route, { route, price });
     }
+    const unpriced = (route: SyncRoute): string[] => {
+      if (priced.has(route)) return [];
+      return [this.prices.isAway(route) ? PRICES_AWAY : `${UNPRICED} ${route.model}`];
+    };
     const planned = plan({
       routes: all,
-      lacking: (route) => [...work.lacking(route), ...(priced.has(route) ? [] : [`${UNPRICED} ${route.model}`])],
+      lacking: (route) => [...work.lacking(route), ...unpriced(route)],
       routing: ROUTING,
       states: await this.health.all(),
       now: new Date(),

@@ -97,7 +97,12 @@ test('the list is fetched once for many, again after an hour, and kept while it 
   expect(await prices.of(route('acme/one'), later)).not.toBeNull();
 });
 
-test('without any list there is no price', async () => {
+test('without any list there is no price, and it is known why', async () => {
   asked.fails = true;
   expect(await prices.of(route('acme/one'), NOON)).toBeNull();
+  expect(prices.isAway(route('acme/one'))).toBe(true);
+  asked.fails = false;
+  expect(await prices.of(route('acme/unknown'), at('2026-11-26T12:02:00Z'))).toBeNull();
+  expect(await prices.of(route('acme/unknown'), at('2026-11-26T12:02:00Z'))).toBeNull();
+  expect(prices.isAway(route('acme/unknown'))).toBe(false);
 });

@@ -68,6 +68,11 @@ export class RoutePrices {
     return listed ? { ...listed, multiplier: route.multiplier } : null;
   }
 
+  /** Whether the route's prices stand in a list that could not be fetched yet. */
+  isAway({ endpoints: [endpoint = ''] }: SyncRoute): boolean {
+    return this.lists.get(endpoint)?.prices.size === 0;
+  }
+
   private async list(endpoint: string, now: Date): Promise<PriceList['prices']> {
     const known = this.lists.get(endpoint);
     if (known && known.until > now.getTime()) return known.prices;

@@ -25,8 +25,11 @@ export interface GatewayRequest {
   gone: AbortSignal;
 }
 
-/** Charges once for what was used; what it cost the client in micro-USD. */
-export type Bill = (usage: Usage, ending: Ending) => Promise<number>;
+/**
+ * Charges once for what was used; what it cost the client in micro-USD. Null while the books are away: the charge goes on
+ * until it is known, and an answer that was made and is held for is not kept from its client.
+ */
+export type Bill = (usage: Usage, ending: Ending) => Promise<number | null>;
 
 export interface Run<T> {
   open: Open<T>;
@@ -95,7 +98,13 @@ export class GatewayRequests {
     let billed = false;
     const bill: Bill = async (usage, ending) => {
       billed = true;
-      return this.meter.settle(work, opened, usage, ending);
+      try {
+        return await this.meter.settle(work, opened, usage, ending);
+      } catch (error) {
+        if (!(error instanceof KilnError) || error.status !== 503) throw error;
+        this.logger.warn({ request: work.requestId }, 'the books are away; the charge of an answer goes on without it');
+        return null;
+      }
     };
     try {
       await finish(opened, bill);
@@ -114,7 +123,7 @@ export class GatewayRequests {
     }
   }
 
-  /** `chargedMicroUsd` is null while a stream's cost is not known. */
+  /** `chargedMicroUsd` is null while the cost is not known. */
   headers(reply: FastifyReply, opened: Opened<unknown>, chargedMicroUsd: number | null): void {
     reply.headers(opened.rateLimits).header('x-kiln-route', encodeURI(opened.route.id));
     reply.header('x-kiln-attempts', String(opened.attempts));

@@ -31,7 +31,7 @@ export interface RelayOptions {
   /** Aborts when the client goes away. */
   gone: AbortSignal;
   /** Charges for what was used; what it cost. Once. */
-  settle: (usage: Usage, status: UsageStatus, errorCode?: string) => Promise<number>;
+  settle: (usage: Usage, status: UsageStatus, errorCode?: string) => Promise<number | null>;
   /** For ops: what cut the stream. */
   onBreak: (error: unknown) => void;
   /** Keeps what a later request may refer to: items of the responses API; null where nothing is to be kept. */
@@ -149,12 +149,12 @@ export class StreamRelay {
     const { client, echo, requestId, tally, onBreak } = this.options;
     onBreak(cause);
     const error = ownReason(cause) ?? broken();
-    const chargedMicroUsd = this.settled ? 0 : await this.charge('partial', error.type);
+    const chargedMicroUsd = this.settled ? null : await this.charge('partial', error.type);
     const writer = this.writer ?? client.writer(echo);
     return writer.fail(error, { requestId, usage: await tally.usage(), chargedMicroUsd });
   }
 
-  private async charge(status: UsageStatus, errorCode?: string): Promise<number> {
+  private async charge(status: UsageStatus, errorCode?: string): Promise<number | null> {
     this.settled = true;
     return this.options.settle(await this.options.tally.usage(), status, errorCode);
   }

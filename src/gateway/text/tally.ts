@@ -27,8 +27,9 @@ export class Tally {
    */
   async usage(): Promise<Usage> {
     const { said } = this;
-    const inputTokens = said.inputTokens ?? (await conversationTokens(this.conversation));
-    const complete = this.finished && said.outputTokens !== undefined;
+    // Some servers say 0 where they mean that they did not count.
+    const inputTokens = said.inputTokens || (await conversationTokens(this.conversation));
+    const complete = this.finished && (said.outputTokens ?? 0) > 0;
     const outputTokens = complete
       ? (said.outputTokens ?? 0)
       : Math.max(said.outputTokens ?? 0, await this.produced.tokens());
