@@ -120,15 +120,22 @@ export async function dayCounters(tx: Tx, keyId: string, date: string): Promise<
   );
 }
 
-/** The same two numbers, from the rows alone. */
-export async function dayFromRows(tx: Tx, keyId: string, date: string): Promise<DayTotals & { rows: number }> {
-  const row = await queryRow<Totals & { rows: bigint }>(
+/** The counters, and the same two numbers from the rows alone: in one statement, so as of one moment. */
+export async function dayBothWays(
+  tx: Tx,
+  keyId: string,
+  date: string,
+): Promise<{ rows: number; fromRows: DayTotals; counters: DayTotals }> {
+  const row = await queryRow<Totals & { rows: bigint; countedSpent: bigint | null; countedHeld: bigint | null }>(
     tx,
     sql`SELECT count(*) AS rows,
+          (SELECT spent_micro_usd FROM budget_day WHERE key_id = ${keyId} AND day = ${date}::date) AS "countedSpent",
+          (SELECT held_micro_usd FROM budget_day WHERE key_id = ${keyId} AND day = ${date}::date) AS "countedHeld",
           coalesce(sum(e.amount_micro_usd) FILTER (WHERE e.kind = 'settle'), 0)::bigint AS spent,
           coalesce(sum(e.amount_micro_usd) FILTER (WHERE e.kind = 'hold' AND NOT EXISTS (
             SELECT 1 FROM ledger_entry c WHERE c.work_id = e.work_id AND c.run = e.run AND c.kind IN ('settle', 'release'))), 0)::bigint AS held
         FROM ledger_entry e WHERE e.key_id = ${keyId} AND e.day = ${date}::date`,
   );
-  return { ...totals(row), rows: Number(row?.rows ?? 0n) };
+  const counted = { spent: row?.countedSpent ?? 0n, held: row?.countedHeld ?? 0n };
+  return { rows: Number(row?.rows ?? 0n), fromRows: totals(row), counters: totals(counted) };
 }

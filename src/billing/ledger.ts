@@ -3,7 +3,7 @@ import { assertAmount } from './amount.js';
 import {
   closeHold,
   dayCounters,
-  dayFromRows,
+  dayBothWays,
   holdCtes,
   rowsOfWork,
   type Closed,
@@ -76,10 +76,7 @@ export class Ledger {
 
   /** Counters beside the same numbers recomputed from the rows. */
   async proof(keyId: string, date: string): Promise<DayProof> {
-    const [{ rows, ...fromRows }, counters] = await Promise.all([
-      dayFromRows(this.db, keyId, date),
-      dayCounters(this.db, keyId, date),
-    ]);
+    const { rows, fromRows, counters } = await dayBothWays(this.db, keyId, date);
     const balanced =
       fromRows.spentMicroUsd === counters.spentMicroUsd && fromRows.heldMicroUsd === counters.heldMicroUsd;
     return { date, rows, fromRows, counters, balanced };
