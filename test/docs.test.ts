@@ -220,8 +220,9 @@ describe('docker-compose.yml', () => {
     const env = Object.fromEntries(Object.entries(environment ?? {}).map(([key, value]) => [key, interpolate(value)]));
     const config = loadConfig(env, command?.[0]);
     expect(config).toMatchObject({ role: name, embedded: false, unknownVariables: [] });
+    // NODE_OPTIONS is Node's own.
     const unknown = Object.keys(env).filter(
-      (key) => !/^KILN_(CREDENTIAL|ENDPOINTS)_/.test(key) && !Object.hasOwn(VARIABLES, key),
+      (key) => key !== 'NODE_OPTIONS' && !/^KILN_(CREDENTIAL|ENDPOINTS)_/.test(key) && !Object.hasOwn(VARIABLES, key),
     );
     expect(unknown).toEqual([]);
     expect(existsSync(join(ROOT, build?.dockerfile ?? '?'))).toBe(true);
