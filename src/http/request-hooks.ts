@@ -12,6 +12,16 @@ export function identify(request: FastifyRequest, reply: FastifyReply): void {
 
 /** What happens to every request before its handler: an id, and refusal of what no handler should see. */
 export function registerRequestHooks(fastify: FastifyInstance): void {
+  // The server closes what is idle when it stops; what ends later would be kept alive, and waited for.
+  let isClosing = false;
+  fastify.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  fastify.addHook('onResponse', (request, _reply, done) => {
+    if (isClosing) request.raw.socket.end();
+    done();
+  });
   fastify.addHook('onRequest', (request, reply, done) => {
     identify(request, reply);
     withRequestId(request.id, () => {
