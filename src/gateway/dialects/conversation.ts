@@ -1,3 +1,4 @@
+import type { Usage } from '../../billing/usage.js';
 import type { JsonObject, JsonValue } from '../../common/json.js';
 
 /**
@@ -149,22 +150,7 @@ export interface Reasoning {
 export type FinishReason = 'stop' | 'stop_sequence' | 'length' | 'tool_calls' | 'refusal' | 'pause';
 
 /** Tokens as billed. Every count is of the whole answer so far, never of one event. */
-export interface TokenUsage {
-  /** All input, cache reads and writes included. */
-  inputTokens: number;
-  cacheReadTokens: number;
-  /** Written to the cache for five minutes, or for whatever time the provider has. */
-  cacheWriteTokens: number;
-  cacheWrite1hTokens: number;
-  /** Part of `inputTokens` that was audio. */
-  inputAudioTokens: number;
-  /** All output, reasoning included. */
-  outputTokens: number;
-  reasoningTokens: number;
-  outputAudioTokens: number;
-  /** What the provider says it asked for (OpenRouter's `usage.cost`), in micro-USD. */
-  reportedCostMicroUsd?: number;
-}
+export type TokenUsage = Omit<Usage, 'characters' | 'audioSeconds' | 'images'>;
 
 /** One whole answer. `parts` are in the order they were made. */
 export interface Answer {
