@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -11,15 +11,12 @@ import type { Egress } from '../../src/egress/egress.js';
 import type { MediaTask, ProviderContext, TaskState } from '../../src/providers/contract.js';
 import { gpu } from '../../src/providers/gpu/index.js';
 import { readAll } from '../support/provider-wire.js';
+import { describeWithPython } from '../support/python.js';
 
 /** The server that docs/gpu-endpoint.md shows, against the adapter: what the page says is what works. */
 const SERVER = fileURLToPath(new URL('../../docs/examples/gpu-endpoint/server.py', import.meta.url));
 const SECRET = `whsec_${Buffer.from('shared').toString('base64')}`;
 const KEY = 'gpu-key';
-
-const hasPython = ['python3', 'ffmpeg'].every(
-  (name) => spawnSync(name, [name === 'ffmpeg' ? '-version' : '--version']).status === 0,
-);
 
 let egress: Egress;
 let rings: { headers: Record<string, string | undefined>; body: Buffer }[];
@@ -95,7 +92,7 @@ const ended = (taskId: JsonValue, ctx: ProviderContext): Promise<Exclude<TaskSta
 const ready = (endpoint: string): Promise<true> =>
   until(async () => (await gpu.load?.(contextOf(endpoint)).catch(() => null)) === 0 && (true as const));
 
-(hasPython ? describe : describe.skip)('the documented server', () => {
+describeWithPython('the documented server', () => {
   test('says that it loads, then makes a clip once a key, rings, and gives it in parts', async () => {
     const { endpoint } = await start({ LOAD_SECONDS: '0.5' });
     await expect(gpu.submit(task(), contextOf(endpoint))).rejects.toMatchObject({
