@@ -10,6 +10,8 @@ let key: { id: string; secret: string };
 beforeAll(async () => {
   kiln = await startGateway((upstream) => ({
     plain: textModel({ only: routeOn(upstream, 'plain') }, { context_tokens: 200_000 }),
+    // A second of silence, the least a catalog may say, ends its streams.
+    restless: textModel({ only: routeOn(upstream, 'plain', { idle_timeout_ms: 1000 }) }),
     claude: textModel(
       { only: routeOn(upstream, 'claude', { provider: 'anthropic', endpoints: [`${upstream.url}/claude`] }) },
       { context_tokens: 200_000 },
@@ -140,7 +142,7 @@ test('comments and pings keep a silent stream alive', async () => {
     }
     response.end(text('b') + FINISH + USAGE_CHUNK + DONE);
   });
-  const answer = await ask({ stream: true });
+  const answer = await ask({ model: 'restless', stream: true });
   expect(contentOf(answer.body.text ?? '')).toBe('ab');
   expect(answer.body.text).toMatch(/data: \[DONE\]\n\n$/);
 });
