@@ -142,6 +142,7 @@ describe('accept', () => {
 
 describe('prepare', () => {
   it('gives safe copies that can be read, and keeps their sources for a replay', async () => {
+    kiln.worker.on = false;
     const [stored] = await accept(data(await tinyPng()));
     const result = await prepare([stored!]);
     if (result.state !== 'ready') throw new Error(result.state);
@@ -173,10 +174,12 @@ describe('prepare', () => {
   });
 
   it('says which field is unusable and why', async () => {
+    kiln.worker.on = false;
     const text = await accept(data(Buffer.from('text')));
     expect(await prepare(text)).toMatchObject({ state: 'unusable', param: 'input.image', code: 'unknown_type' });
     const video = await accept(data(await tinyMp4()));
     expect(await prepare(video)).toMatchObject({ state: 'unusable', code: 'wrong_kind' });
+    kiln.worker.on = true;
     const [gone] = await accept({ kind: 'upload', id: await uploaded(await tinyPng()) });
     await kiln.uploads.remove(kiln.key, (gone!.source as { id: string }).id);
     expect(await prepare([gone!])).toMatchObject({ state: 'unusable', code: 'media_expired' });
