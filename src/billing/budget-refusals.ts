@@ -18,17 +18,51 @@ function usd(microUsd: number): string {
   return `${Math.floor(microUsd / MICRO_USD)}.${fraction || '0'}`;
 }
 
-/** 429 `budget_exceeded`. Waiting a minute does not help, so SDKs are told not to try again. */
-export function budgetExceeded(amountMicroUsd: number, budgetMicroUsd: number, day: FullDay, now: number): KilnError {
+/** The most of the request's own measure that the day has room for; fields of the request by name, empty where nothing fits. */
+export type Affordable = Partial<Record<'max_tokens' | 'duration_seconds' | 'n' | 'characters', number>>;
+
+/** A request that does not fit. */
+export interface OverBudget {
+  amountMicroUsd: number;
+  budgetMicroUsd: number;
+  day: FullDay;
+  /** Told what is left of the day, in micro-USD. */
+  affordable: (leftMicroUsd: number) => Affordable;
+}
+
+/**
+ * 429 `budget_exceeded`, with the day's numbers and what is still affordable in `error.budget`. Waiting a minute does not
+ * help, so SDKs are told not to try again.
+ */
+export function budgetExceeded(
+  { amountMicroUsd, budgetMicroUsd, day, affordable }: OverBudget,
+  now: number,
+): KilnError {
   const { spentMicroUsd, heldMicroUsd, resetsAt } = day;
   const left = Math.max(0, budgetMicroUsd - spentMicroUsd - heldMicroUsd);
   const resets = resetsAt.toISOString().replace('.000Z', 'Z');
+  const fits = affordable(left);
+  const words = Object.entries(fits).map(([name, most]) => `${name} ${most}`);
   return new KilnError(
     429,
     'budget_exceeded',
     `Budget has been exceeded! Current cost: ${usd(spentMicroUsd)}, Max budget: ${usd(budgetMicroUsd)}, Held: ${usd(heldMicroUsd)}, ` +
-      `Left: ${usd(left)}, This request: up to ${usd(amountMicroUsd)}. Budget will reset at ${resets}`,
-    { shouldRetry: false, retryAfterSeconds: Math.max(1, Math.ceil((resetsAt.getTime() - now) / SECOND_MS)) },
+      `Left: ${usd(left)}, This request: up to ${usd(amountMicroUsd)}${words.length > 0 ? `, Affordable: ${words.join(', ')}` : ''}. Budget will reset at ${resets}`,
+    {
+      shouldRetry: false,
+      retryAfterSeconds: Math.max(1, Math.ceil((resetsAt.getTime() - now) / SECOND_MS)),
+      fields: {
+        budget: {
+          limit_micro_usd: budgetMicroUsd,
+          spent_micro_usd: spentMicroUsd,
+          held_micro_usd: heldMicroUsd,
+          left_micro_usd: left,
+          request_micro_usd: amountMicroUsd,
+          affordable: { ...fits },
+          resets_at: resets,
+        },
+      },
+    },
   );
 }
 

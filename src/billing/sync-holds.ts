@@ -7,7 +7,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { OpsEvents } from '../telemetry/ops-events.js';
 import { assertAmount } from './amount.js';
-import { budgetExceeded, FullDays } from './budget-refusals.js';
+import { type Affordable, budgetExceeded, type FullDay, FullDays } from './budget-refusals.js';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.js';
 import { HoldOwner } from './hold-owner.js';
 import { Losses } from './losses.js';
@@ -34,6 +34,8 @@ export interface SyncHold {
   dailyBudgetMicroUsd: number | null;
   /** Kept with the ledger rows. */
   price: JsonObject;
+  /** What of the request the day has room for, where it does not have enough. */
+  affordable?: (leftMicroUsd: number) => Affordable;
 }
 
 export interface SyncSettle {
@@ -132,7 +134,9 @@ export class SyncHolds {
     const { requestId, keyId, amountMicroUsd, dailyBudgetMicroUsd: budget } = hold;
     assertAmount(amountMicroUsd);
     const full = budget === null ? null : this.full.find(keyId, amountMicroUsd, budget);
-    if (full && budget !== null) throw budgetExceeded(amountMicroUsd, budget, full, Date.now());
+    const refusal = (day: FullDay, budgetMicroUsd: number): KilnError =>
+      budgetExceeded({ amountMicroUsd, budgetMicroUsd, day, affordable: hold.affordable ?? (() => ({})) }, Date.now());
+    if (full && budget !== null) throw refusal(full, budget);
     if (this.open.has(requestId)) throw new Error(`request ${requestId} is held already`);
     this.open.add(requestId);
     const verdict = await this.tryHold(hold);
@@ -143,7 +147,7 @@ export class SyncHolds {
       throw new Error(`request ${requestId} can't be held: ${verdict.verdict}`);
     }
     this.full.note(keyId, verdict);
-    throw budgetExceeded(amountMicroUsd, budget, verdict, Date.now());
+    throw refusal(verdict, budget);
   }
 
   /**

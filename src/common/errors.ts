@@ -21,6 +21,8 @@ export class KilnError extends Error {
       /** `false` sends `x-should-retry: false`: waiting a minute does not cure it. */
       shouldRetry?: boolean;
       headers?: Record<string, string>;
+      /** Further fields of `error`, in every envelope. */
+      fields?: JsonObject;
       /** `error.details` of Anthropic's envelope, which its clients act upon. */
       anthropicDetails?: JsonObject;
       cause?: unknown;
@@ -34,8 +36,9 @@ export class KilnError extends Error {
     return this.detail.param ?? null;
   }
 
-  toBody(): { error: { message: string; type: ErrorType; code: string; param: string | null } } {
-    return { error: { message: this.message, type: this.type, code: this.code, param: this.param } };
+  toBody(): { error: JsonObject & { message: string; type: ErrorType; code: string; param: string | null } } {
+    const { message, type, code, param } = this;
+    return { error: { message, type, code, param, ...this.detail.fields } };
   }
 }
 

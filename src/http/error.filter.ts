@@ -35,14 +35,19 @@ export class ErrorFilter implements ExceptionFilter {
 
 /** Writes the envelope of the API that was called, with the headers that tell an SDK whether to try again. */
 export function sendError(reply: FastifyReply, url: string, error: KilnError): void {
-  const { retryAfterSeconds, shouldRetry, headers = {}, anthropicDetails: details } = error.detail;
+  const { retryAfterSeconds, shouldRetry, headers = {}, fields, anthropicDetails: details } = error.detail;
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterSeconds)));
   if (shouldRetry !== undefined) reply.header('x-should-retry', String(shouldRetry));
   for (const [name, value] of Object.entries(headers)) reply.header(name, value);
   const body = url.startsWith('/v1/messages')
     ? {
         type: 'error',
-        error: { type: anthropicErrorType(error.status), message: error.message, ...(details && { details }) },
+        error: {
+          type: anthropicErrorType(error.status),
+          message: error.message,
+          ...fields,
+          ...(details && { details }),
+        },
         request_id: reply.request.id,
       }
     : error.toBody();

@@ -4,7 +4,8 @@ import type { DeliveryRow } from './webhooks.repository.js';
 export interface DeliveryView {
   id: string;
   object: 'webhook_delivery';
-  job_id: string;
+  /** Null of a test event. */
+  job_id: string | null;
   run: number;
   event: string;
   url: string;

@@ -128,7 +128,7 @@ export class Webhooks {
   /** Of jobs that the caller knows to be the key's. A job without deliveries is not in the map. */
   async forJobs(jobIds: readonly string[]): Promise<Map<string, DeliveryView[]>> {
     const rows = jobIds.length === 0 ? [] : await this.deliveries.ofJobs(jobIds);
-    return Map.groupBy(rows.map(deliveryView), (view) => view.job_id);
+    return Map.groupBy(rows.map(deliveryView), (view) => view.job_id ?? '');
   }
 
   /** Sends once more, whatever became of it before, with all tries before it again. Throws 404. */
