@@ -2,6 +2,9 @@ import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { invalidRequest, KilnError, messageOf } from '../common/errors.js';
 
+/** Levels of objects and lists in a body: far more than any API's shapes and JSON Schemas have. */
+const MAX_DEPTH = 500;
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** `stream`: the handler reads the body itself and judges its type. `raw`: JSON, as the bytes that came. Every other route takes JSON. */
@@ -25,9 +28,20 @@ export function acceptJson(app: NestFastifyApplication, bodyLimit: number): void
     if (text.trim() === '') return done(null, undefined);
     void parse(request as FastifyRequest, text, (error, value) => {
       if (error) done(invalidRequest(`The body is not valid JSON: ${whyNot(text)}.`));
+      else if (isDeeperThan(value, MAX_DEPTH))
+        done(invalidRequest(`The body is nested more than ${MAX_DEPTH} levels deep; allowed are ${MAX_DEPTH}.`));
       else done(null, value);
     });
   });
+}
+
+/** Looks no further down than the limit: what is deeper would overflow the stack of whatever reads it later. */
+export function isDeeperThan(value: unknown, limit: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (limit === 0) return true;
+  if (Array.isArray(value)) return value.some((one) => isDeeperThan(one, limit - 1));
+  for (const name in value) if (isDeeperThan((value as Record<string, unknown>)[name], limit - 1)) return true;
+  return false;
 }
 
 /** Where reading stopped; it quotes only what this client sent. */

@@ -51,7 +51,7 @@ describe("a model of a wildcard that its provider does not serve closes the wild
   });
 });
 
-test('a body that can not be written closes no route', async () => {
+test('a body too deep to be read is refused and closes no route', async () => {
   let deep = '1';
   for (let level = 0; level < 20_000; level += 1) deep = `[${deep}]`;
   const refused = await fetch(`${kiln.url}/v1/chat/completions`, {
@@ -59,7 +59,8 @@ test('a body that can not be written closes no route', async () => {
     headers: { ...authorized(), 'content-type': 'application/json' },
     body: `{"model":"two","messages":${JSON.stringify(MESSAGES)},"deep":${deep}}`,
   });
-  expect(refused.status).toBe(500);
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toContain('nested more than 500 levels');
   expect(kiln.upstream.seen).toEqual([]);
   const closed = await queryRows(
     kiln.database,
