@@ -71,7 +71,8 @@ interface Refusal {
 }
 type Key = { id: string; secret: string };
 
-const keyWith = (usd: number | null): Promise<Key> => kiln.newKey({ daily_budget_usd: usd });
+const keyWith = (usd: number | null): Promise<Key> =>
+  kiln.newKey({ daily_budget_micro_usd: usd === null ? null : Math.round(usd * 1e6) });
 const post = (key: Key, path: string, body: Json | FormData) =>
   kiln.call<Refusal>('POST', path, body, { authorization: `Bearer ${key.secret}` });
 const MESSAGES = [{ role: 'user', content: 'hi' }];
