@@ -1,6 +1,7 @@
 import { Ledger } from '../../src/billing/ledger.js';
+import { queryRow, sql } from '../../src/database/database.js';
 import { type GatewayKiln, proofOf, routeOn, startGateway, textModel, usageOnce } from './gateway.js';
-import { answers, DONE, FINISH, json, ROLE, stalls, streams, text, USAGE_CHUNK } from './upstream.js';
+import { answers, type Behaviour, DONE, FINISH, json, ROLE, stalls, streams, text, USAGE_CHUNK } from './upstream.js';
 
 /**
  * Of the catalog here a token of output costs 2 × $2 a million, so 4 micro-USD; one of input is held for at 2 × $1.25, which
@@ -35,6 +36,10 @@ beforeAll(async () => {
     claude: textModel(
       { only: routeOn(upstream, 'claude', { provider: 'anthropic', endpoints: [`${upstream.url}/claude`] }) },
       { ...large, traits: thinks },
+    ),
+    'listed/*': textModel(
+      { only: routeOn(upstream, 'listed', { model: '*', price: undefined, price_list: true }) },
+      large,
     ),
     voice: {
       modality: 'speech',
@@ -79,6 +84,16 @@ const MESSAGES = [{ role: 'user', content: 'hi' }];
 const chat = (key: Key, more: Json = {}) =>
   post(key, '/v1/chat/completions', { model: 'plain', messages: MESSAGES, ...more });
 const sent = (): Json => kiln.upstream.seen.at(-1)?.body ?? {};
+
+const lossOf = async (requestId: string | null): Promise<number> =>
+  Number(
+    (
+      await queryRow<{ loss: bigint }>(
+        kiln.database,
+        sql`SELECT loss_micro_usd AS loss FROM usage_record WHERE id = ${requestId}`,
+      )
+    )?.loss ?? -1n,
+  );
 
 async function heldFor(requestId: string | null, key: Key): Promise<number> {
   const rows = await kiln.app.get(Ledger).forWork(key.id, requestId ?? '');
@@ -293,12 +308,12 @@ test.each<[what: string, usd: number, asked: Json, sentAs: (cap: number) => Json
 
 test('parallel requests on a small budget are all answered, for what they used', async () => {
   const key = await keyWith(0.5);
-  const all = await Promise.all(Array.from({ length: 12 }, () => chat(key)));
-  expect(all.map(({ status }) => status)).toEqual(Array.from({ length: 12 }, () => 200));
+  const all = await Promise.all(Array.from({ length: 10 }, () => chat(key)));
+  expect(all.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
   // 10 tokens of input at 2 and 5 of output at 4.
   expect(await proofOf(kiln, key.id)).toMatchObject({
     balanced: true,
-    counters: { spentMicroUsd: 12 * 40, heldMicroUsd: 0 },
+    counters: { spentMicroUsd: 10 * 40, heldMicroUsd: 0 },
   });
 });
 
@@ -357,6 +372,66 @@ test('what a server writes beyond its limit is not charged, and stands in the bo
     balanced: true,
     counters: { spentMicroUsd: 10_000, heldMicroUsd: 0 },
   });
+  expect(await lossOf(answer.headers.get('x-request-id'))).toBe(16_020 - 10_000); // 10 × 2 + 4000 × 4
+});
+
+/** A wildcard's server: its list of prices, and answers that cost what is told. */
+const lists =
+  (costUsd: number): Behaviour =>
+  (request, response, body) => {
+    const list = { data: [{ id: 'one', pricing: { prompt: '0.000001', completion: '0.000002' } }] };
+    if (request.method === 'GET') return json(200, list)(request, response, body);
+    return answers('hello', { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15, cost: costUsd })(
+      request,
+      response,
+      body,
+    );
+  };
+
+test("a wildcard costs no less than twice what its server says it cost, by prices of the day's list", async () => {
+  const key = await keyWith(null);
+  kiln.upstream.script('listed', lists(0.0000101));
+  const answer = await chat(key, { model: 'listed/one' });
+  expect(answer.headers.get('x-kiln-cost-micro-usd')).toBe('40'); // 10 × 2 + 5 × 4, above 2 × 10.1
+  kiln.upstream.script('listed', lists(0.0000303));
+  const dearer = await chat(key, { model: 'listed/one' });
+  expect(dearer.headers.get('x-kiln-cost-micro-usd')).toBe('61'); // 2 × 30.3, rounded up
+  const [hold] = await kiln.app.get(Ledger).forWork(key.id, dearer.headers.get('x-request-id') ?? '');
+  expect(hold?.price).toMatchObject({
+    routes: [
+      {
+        id: 'listed/*/only',
+        price: {
+          rates: { input: 1_000_000, output: 2_000_000 },
+          multiplier: 2,
+          source: `${new URL(kiln.upstream.url).host}/models`,
+          date: new Date().toISOString().slice(0, 10),
+        },
+      },
+    ],
+  });
+});
+
+test('what a server says it cost beyond the hold is a loss, in the books and told to ops', async () => {
+  const key = await keyWith(1);
+  kiln.upstream.script('listed', lists(0.5));
+  const answer = await chat(key, { model: 'listed/one', max_tokens: 5 });
+  const requestId = answer.headers.get('x-request-id');
+  const held = await heldFor(requestId, key);
+  expect(Number(answer.headers.get('x-kiln-cost-micro-usd'))).toBe(held);
+  expect(await lossOf(requestId)).toBe(1_000_000 - held);
+  const told = await queryRow(kiln.database, sql`SELECT 1 FROM ops_event WHERE type = 'billing.over_hold'`);
+  expect(told).not.toBeNull();
+});
+
+test('a model that the list has no price for is not found, and not asked', async () => {
+  const key = await keyWith(1);
+  kiln.upstream.script('listed', lists(0));
+  await chat(key, { model: 'listed/one' });
+  const asked = kiln.upstream.seen.length;
+  const answer = await chat(key, { model: 'listed/free' });
+  expect(answer.status).toBe(404);
+  expect(kiln.upstream.seen).toHaveLength(asked);
 });
 
 test('a stream that ends well within its cap gives the rest back', async () => {

@@ -182,7 +182,7 @@ function outputMeasure(conversation: Conversation, dialect: DialectId, body: Jso
     ...NO_BOUND,
     inputAudio: conversation.turns.some(({ parts }) => parts.some(({ type }) => type === 'audio')),
     cacheWrite1h: hasHourLongCache(conversation),
-    outputAudio: Array.isArray(body['modalities']) && body['modalities'].includes('audio'),
+    outputAudio: conversation.modalities?.includes('audio') === true,
   };
   return {
     name: 'max_tokens',
