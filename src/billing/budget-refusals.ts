@@ -88,7 +88,7 @@ export class FullDays {
     this.days.delete(keyId);
   }
 
-  /** The day, where it is known to have no room for the amount. */
+  /** The day, where it is known to have no room for the amount, which is the least that an elastic hold needs. */
   find(keyId: string, amountMicroUsd: number, budgetMicroUsd: number): FullDay | null {
     const day = this.days.get(keyId);
     if (day === undefined) return null;

@@ -1,4 +1,14 @@
-import { queryRow, queryRows, execute, sql, sqlJoin, sqlRaw, type Database, type Tx } from '../database/database.js';
+import {
+  queryRow,
+  queryRows,
+  execute,
+  type Sql,
+  sql,
+  sqlJoin,
+  sqlRaw,
+  type Database,
+  type Tx,
+} from '../database/database.js';
 import type { JsonObject } from '../common/json.js';
 import { USAGE_COLUMNS } from './usage-row.js';
 
@@ -11,7 +21,12 @@ export interface HoldAsk {
   id: string;
   workId: string;
   keyId: string;
+  /** The most that it is held for. */
   amount: number;
+  /** Held where a quarter of what is left of the day is less; as `amount` where nothing less than that will do. */
+  floor: number;
+  /** Without this it is refused; as `amount` where nothing less than that will do. */
+  least: number;
   budget: number | null;
   price: JsonObject;
 }
@@ -19,6 +34,8 @@ export interface HoldAsk {
 export interface HoldVerdict {
   /** `known`: this work was held before. `no_counter`: the key has no row for today yet, see `ensureCounters`. */
   verdict: 'held' | 'refused' | 'known' | 'no_counter';
+  /** What is held; 0 where nothing is. */
+  grantedMicroUsd: number;
   spentMicroUsd: number;
   /** This group's holds included. */
   heldMicroUsd: number;
@@ -34,51 +51,64 @@ export async function ensureCounters(db: Tx, keyIds: readonly string[]): Promise
   );
 }
 
+/** What an ask gets where the day's counters stand at `taken`, by the rule of ElasticHold; null for nothing. */
+const granted = (ask: Sql, taken: Sql): Sql => sql`CASE
+  WHEN ${ask}.budget IS NULL OR 4 * ${ask}.amount <= ${ask}.budget - ${taken} THEN ${ask}.amount
+  WHEN ${ask}.floor <= ${ask}.budget - ${taken} THEN greatest((${ask}.budget - ${taken}) / 4, ${ask}.floor)
+  WHEN ${ask}.least <= ${ask}.budget - ${taken} THEN ${ask}.budget - ${taken} END`;
+
 /**
- * Holds what fits, in order, in one statement: spent + held + amount never passes the budget. A refused one takes nothing
+ * Holds what fits, in order, in one statement: spent + held + granted never passes the budget. A refused one takes nothing
  * from those after it. What does not fit by the committed counters takes no lock and writes nothing; the others' counters
- * are locked, in the order of keys, before anything is decided. LATERAL with LIMIT keeps the kept plan on indexes, though it
- * may have been made while the tables were empty.
+ * are locked, in the order of keys, before anything is decided. `room` is what an ask must find to get its whole amount: where
+ * all of a key's find it together, nobody walks from one to the next. LATERAL with LIMIT keeps the kept plan on indexes,
+ * though it may have been made while the tables were empty.
  */
 export async function holdAll(db: Database, owner: string, asks: readonly HoldAsk[]): Promise<HoldVerdict[]> {
   const input = JSON.stringify(asks.map((ask, n) => ({ n, ...ask })));
   const rows = await queryRows<{
     verdict: HoldVerdict['verdict'];
+    granted: bigint | null;
     spent: bigint | null;
     held: bigint | null;
     resets: Date;
   }>(
     db,
     sql`WITH RECURSIVE asked AS MATERIALIZED (
-      SELECT n, id, "workId" AS work_id, "keyId" AS key_id, amount, budget, price, ${TODAY} AS day, b.spent_micro_usd AS spent, b.held_micro_usd AS held
-      FROM json_to_recordset(${input}::json) AS a(n int, id text, "workId" text, "keyId" text, amount bigint, budget bigint, price jsonb)
+      SELECT n, id, "workId" AS work_id, "keyId" AS key_id, amount, floor, least, budget, price, ${TODAY} AS day, b.spent_micro_usd AS spent,
+        b.held_micro_usd AS held
+      FROM json_to_recordset(${input}::json)
+        AS a(n int, id text, "workId" text, "keyId" text, amount bigint, floor bigint, least bigint, budget bigint, price jsonb)
       LEFT JOIN LATERAL (SELECT * FROM budget_day WHERE key_id = a."keyId" AND day = ${TODAY} LIMIT 1) b ON true
     ), plausible AS MATERIALIZED (
-      SELECT n, id, work_id, key_id, amount, budget, price, day FROM asked
-      WHERE spent IS NOT NULL AND (budget IS NULL OR spent + held + amount <= budget)
+      SELECT n, id, work_id, key_id, amount, floor, least, CASE WHEN least < amount THEN 4 * amount ELSE amount END AS room, budget, price, day
+      FROM asked
+      WHERE spent IS NOT NULL AND (budget IS NULL OR spent + held + least <= budget)
     ), counter AS MATERIALIZED (
       SELECT key_id, spent_micro_usd AS spent, held_micro_usd AS held FROM budget_day
       WHERE day = ${TODAY} AND key_id = ANY(ARRAY(SELECT key_id FROM plausible))
       ORDER BY key_id FOR NO KEY UPDATE
     ), lined AS MATERIALIZED (
       SELECT p.*, spent + held AS taken, row_number() OVER (PARTITION BY p.key_id ORDER BY n) AS place,
-        (sum(amount) OVER (PARTITION BY p.key_id))::bigint AS total, min(budget) OVER (PARTITION BY p.key_id) AS least
+        (sum(room) OVER (PARTITION BY p.key_id))::bigint AS needed, min(budget) OVER (PARTITION BY p.key_id) AS lowest
       FROM plausible p JOIN counter c ON c.key_id = p.key_id
     ), walk AS (
-      SELECT n, key_id, place, budget IS NULL OR taken + amount <= budget AS fits,
-        taken + CASE WHEN budget IS NULL OR taken + amount <= budget THEN amount ELSE 0 END AS taken
-      FROM lined WHERE place = 1 AND taken + total > least
+      SELECT l.n, l.key_id, l.place, g.granted, l.taken + coalesce(g.granted, 0) AS taken
+      FROM lined l CROSS JOIN LATERAL (SELECT ${granted(sqlRaw('l'), sqlRaw('l.taken'))} AS granted) g
+      WHERE place = 1 AND l.taken + needed > lowest
       UNION ALL
-      SELECT l.n, l.key_id, l.place, l.budget IS NULL OR w.taken + l.amount <= l.budget,
-        w.taken + CASE WHEN l.budget IS NULL OR w.taken + l.amount <= l.budget THEN l.amount ELSE 0 END
+      SELECT l.n, l.key_id, l.place, g.granted, w.taken + coalesce(g.granted, 0)
       FROM walk w JOIN lined l ON l.key_id = w.key_id AND l.place = w.place + 1
+      CROSS JOIN LATERAL (SELECT ${granted(sqlRaw('l'), sqlRaw('w.taken'))} AS granted) g
     ), admitted AS MATERIALIZED (
-      SELECT n FROM lined WHERE least IS NULL OR taken + total <= least
+      SELECT n, amount AS granted FROM lined WHERE lowest IS NULL OR taken + needed <= lowest
       UNION ALL
-      SELECT n FROM walk WHERE fits
+      SELECT n, granted FROM walk WHERE granted IS NOT NULL
     ), ledger AS (
       INSERT INTO ledger_entry (id, key_id, day, work_id, run, kind, amount_micro_usd, price)
-      SELECT id, key_id, day, work_id, ${RUN}, 'hold', amount, price FROM lined JOIN admitted USING (n) ORDER BY n
+      SELECT id, key_id, day, work_id, ${RUN}, 'hold', granted,
+        CASE WHEN granted < amount THEN price || jsonb_build_object('amountMicroUsd', granted, 'fullMicroUsd', amount) ELSE price END
+      FROM lined JOIN admitted USING (n) ORDER BY n
       ON CONFLICT (work_id, run, kind) DO NOTHING
       RETURNING id, key_id, day, work_id, amount_micro_usd AS amount
     ), open AS (
@@ -90,7 +120,7 @@ export async function holdAll(db: Database, owner: string, asks: readonly HoldAs
       FROM added WHERE budget_day.key_id = added.key_id AND budget_day.day = added.day
     )
     SELECT CASE WHEN ledger.id IS NOT NULL THEN 'held' WHEN a.spent IS NULL THEN 'no_counter'
-             WHEN admitted.n IS NOT NULL THEN 'known' ELSE 'refused' END AS verdict,
+             WHEN admitted.n IS NOT NULL THEN 'known' ELSE 'refused' END AS verdict, ledger.amount AS granted,
       coalesce(counter.spent, a.spent) AS spent, coalesce(counter.held, a.held) + coalesce(added.amount, 0) AS held,
       a.day + 1 AS resets
     FROM asked a
@@ -101,8 +131,9 @@ export async function holdAll(db: Database, owner: string, asks: readonly HoldAs
     ORDER BY a.n`,
     { name: 'hold-all' },
   );
-  return rows.map(({ verdict, spent, held, resets }) => ({
+  return rows.map(({ verdict, granted: amount, spent, held, resets }) => ({
     verdict,
+    grantedMicroUsd: Number(amount ?? 0n),
     spentMicroUsd: Number(spent ?? 0n),
     heldMicroUsd: Number(held ?? 0n),
     resetsAt: resets,

@@ -25,11 +25,25 @@ import {
 import type { UsageRecord } from './usage.js';
 import { usageRow } from './usage-row.js';
 
+/**
+ * A hold that shrinks where the day has little left, for a request that can be told to use no more than is held. The whole
+ * amount is held where it is at most a quarter of what is left of the day; else a quarter, but at least the floor; else all
+ * that is left, where that is the least or more. So parallel requests on a small budget do not shut each other out, and the
+ * first does not swallow the day. Neither passes the amount.
+ */
+export interface ElasticHold {
+  floorMicroUsd: number;
+  leastMicroUsd: number;
+}
+
 export interface SyncHold {
   /** Id of the request, new with each. */
   requestId: string;
   keyId: string;
+  /** The most it can cost. */
   amountMicroUsd: number;
+  /** Where less will do; left out: the amount or nothing. */
+  elastic?: ElasticHold;
   /** Null: without limit. */
   dailyBudgetMicroUsd: number | null;
   /** Kept with the ledger rows. */
@@ -92,6 +106,12 @@ const STRAYS = 500;
 const STRAY = { kind: 'release', amount: 0, reason: 'unconfirmed', usage: null } as const;
 const MAX_KEYS = 50_000;
 
+/** As elastic as it is, within the amount. */
+function elasticOf({ amountMicroUsd: most, elastic }: SyncHold): ElasticHold {
+  const floorMicroUsd = Math.min(elastic?.floorMicroUsd ?? most, most);
+  return { floorMicroUsd, leastMicroUsd: Math.min(elastic?.leastMicroUsd ?? most, floorMicroUsd) };
+}
+
 const isAway = (error: unknown): boolean => error instanceof KilnError && error.status === 503;
 
 /**
@@ -127,20 +147,22 @@ export class SyncHolds {
   }
 
   /**
-   * Resolves once the hold is committed. Throws 429 `budget_exceeded` where the key's day has no room for it, and 503 where
-   * the database is away; then nothing is held, or what was is released by itself.
+   * Resolves once the hold is committed, with what is held in micro-USD: the amount, or less where it is elastic. Throws 429
+   * `budget_exceeded` where the key's day has no room for it, and 503 where the database is away; then nothing is held, or
+   * what was is released by itself.
    */
-  async hold(hold: SyncHold): Promise<void> {
+  async hold(hold: SyncHold): Promise<number> {
     const { requestId, keyId, amountMicroUsd, dailyBudgetMicroUsd: budget } = hold;
-    assertAmount(amountMicroUsd);
-    const full = budget === null ? null : this.full.find(keyId, amountMicroUsd, budget);
+    const { leastMicroUsd, floorMicroUsd } = elasticOf(hold);
+    for (const amount of [leastMicroUsd, floorMicroUsd, amountMicroUsd]) assertAmount(amount);
+    const full = budget === null ? null : this.full.find(keyId, leastMicroUsd, budget);
     const refusal = (day: FullDay, budgetMicroUsd: number): KilnError =>
       budgetExceeded({ amountMicroUsd, budgetMicroUsd, day, affordable: hold.affordable ?? (() => ({})) }, Date.now());
     if (full && budget !== null) throw refusal(full, budget);
     if (this.open.has(requestId)) throw new Error(`request ${requestId} is held already`);
     this.open.add(requestId);
     const verdict = await this.tryHold(hold);
-    if (verdict.verdict === 'held') return;
+    if (verdict.verdict === 'held') return verdict.grantedMicroUsd;
     this.open.delete(requestId);
     if (verdict.verdict !== 'refused' || budget === null) {
       this.doubt();
@@ -191,13 +213,9 @@ export class SyncHolds {
     await this.owner.stop();
   }
 
-  private async tryHold({
-    requestId,
-    keyId,
-    amountMicroUsd,
-    dailyBudgetMicroUsd,
-    price,
-  }: SyncHold): Promise<HoldVerdict> {
+  private async tryHold(hold: SyncHold): Promise<HoldVerdict> {
+    const { requestId, keyId, amountMicroUsd, dailyBudgetMicroUsd, price } = hold;
+    const { floorMicroUsd, leastMicroUsd } = elasticOf(hold);
     try {
       await this.owner.ensureKnown();
       return await this.holds.push({
@@ -205,6 +223,8 @@ export class SyncHolds {
         workId: requestId,
         keyId,
         amount: amountMicroUsd,
+        floor: floorMicroUsd,
+        least: leastMicroUsd,
         budget: dailyBudgetMicroUsd,
         price,
       });

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { UsagePrice, UsageRates } from '../catalog/sync-schema.js';
 import { NO_USAGE, type Usage } from './usage.js';
-import { holdSnapshot, NO_BOUND, priceUsage, worstCase, type UsageBound } from './usage-price.js';
+import { holdSnapshot, mostWithin, NO_BOUND, priceUsage, worstCase, type UsageBound } from './usage-price.js';
 
 const price = (rates: UsageRates, more: Partial<UsagePrice> = {}): UsagePrice => ({
   rates,
@@ -204,4 +204,39 @@ it('grows with use, token by token', () => {
       expect(priceUsage(more, short).amountMicroUsd).toBeGreaterThanOrEqual(priceUsage(usage, short).amountMicroUsd);
     }),
   );
+});
+
+it('what is paid for costs no more than was granted, and one more token would', () => {
+  const granted = fc.nat(200_000);
+  const arguments_ = fc.record({
+    prices: fc.array(anyPrice, { minLength: 1, maxLength: 3 }),
+    inputTokens: fc.nat(3000),
+    answers: fc.integer({ min: 1, max: 5 }),
+    most: fc.nat(5000),
+  });
+  fc.assert(
+    fc.property(granted, arguments_, (microUsd, { prices, inputTokens, answers, most }) => {
+      const boundOf = (tokens: number): UsageBound => ({ ...NO_BOUND, inputTokens, outputTokens: answers * tokens });
+      const cap = mostWithin(microUsd, prices, most, boundOf);
+      if (cap === null) expect(worstCase(boundOf(0), prices)).toBeGreaterThan(microUsd);
+      else {
+        expect(cap).toBeLessThanOrEqual(most);
+        for (const one of prices) expect(worstCase(boundOf(cap), [one])).toBeLessThanOrEqual(microUsd);
+        if (cap < most) expect(worstCase(boundOf(cap + 1), prices)).toBeGreaterThan(microUsd);
+      }
+    }),
+  );
+});
+
+// By hand: (granted − input) / (2 × the output's rate), rounded down.
+it.each<[what: string, granted: number, prices: UsagePrice[], bound: Partial<UsageBound>, tokens: number | null]>([
+  ['nothing of the output', 7499, [claude], { inputTokens: 1000 }, null],
+  ['the input alone', 7500, [claude], { inputTokens: 1000 }, 0],
+  ['a token short of a second', 7559, [claude], { inputTokens: 1000 }, 1], // 59 / 30
+  ['256 tokens', 15_180, [claude], { inputTokens: 1000 }, 256], // 7680 / 30
+  ['by the dearest of the chain', 40_000, [chat, claude], {}, 1333], // 40,000 / 30
+  ['all of it', 1_000_000, [chat], {}, 5000],
+])('%s is paid for', (_what, granted, prices, bound, tokens) => {
+  const boundOf = (outputTokens: number): UsageBound => ({ ...NO_BOUND, ...bound, outputTokens });
+  expect(mostWithin(granted, prices, 5000, boundOf)).toBe(tokens);
 });

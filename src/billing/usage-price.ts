@@ -128,6 +128,29 @@ export function worstCase(bound: UsageBound, prices: readonly UsagePrice[]): num
   return Math.max(...prices.map((price) => worstOf(bound, price)));
 }
 
+/**
+ * How much of a request's measure `microUsd` pays for on every one of the routes, `most` at most: the largest `amount` whose
+ * `worstCase(boundOf(amount))` is no more. Null where not even none of it is paid for.
+ */
+export function mostWithin(
+  microUsd: number,
+  prices: readonly UsagePrice[],
+  most: number,
+  boundOf: (amount: number) => UsageBound,
+): number | null {
+  const fits = (amount: number): boolean => worstCase(boundOf(amount), prices) <= microUsd;
+  if (!fits(0)) return null;
+  if (fits(most)) return most;
+  // Costs never fall with use: by halves, between what fits and what does not.
+  let [fitting, beyond] = [0, most];
+  while (beyond - fitting > 1) {
+    const middle = Math.floor((fitting + beyond) / 2);
+    if (fits(middle)) fitting = middle;
+    else beyond = middle;
+  }
+  return fitting;
+}
+
 function worstOf(bound: UsageBound, price: UsagePrice): number {
   const whole = atDearest(bound, price);
   const limit = price.long?.aboveInputTokens ?? bound.inputTokens;
@@ -162,7 +185,10 @@ function snapshotOf(price: UsagePrice): JsonObject {
   return made;
 }
 
-/** What stays with the ledger rows: by what prices, and for how much use, an amount was held. */
+/**
+ * What stays with the ledger rows: by what prices, and for how much use, an amount was held. Where less was to be had, the row
+ * says `fullMicroUsd` for what the bound costs, and `amountMicroUsd` is what was held.
+ */
 export function holdSnapshot(
   bound: UsageBound,
   routes: readonly { id: string; price: UsagePrice }[],

@@ -17,6 +17,7 @@ export interface Usage {
   characters: number;
   /** Seconds of audio heard; may have a fraction. */
   audioSeconds: number;
+  /** Pictures that a job made. No synchronous route makes any: what asks for them there is refused, so no rate prices them. */
   images: number;
   /** What the provider says it asked for (OpenRouter's `usage.cost`), in micro-USD; may have a fraction. */
   reportedCostMicroUsd?: number;

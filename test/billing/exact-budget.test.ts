@@ -4,7 +4,7 @@ import type { PriceSnapshot } from '../../src/billing/price.js';
 import { KilnError } from '../../src/common/errors.js';
 import { newId } from '../../src/common/ids.js';
 import { delay } from '../../src/common/time.js';
-import { Database, execute, queryRow, sql } from '../../src/database/database.js';
+import { Database, execute, queryRow, queryRows, sql } from '../../src/database/database.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { gatewayProcess, newHold, openHolds, record, today } from './harness.js';
 
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 /** Whether it was held; what else went wrong is thrown. */
-const wasHeld = async (run: Promise<void>): Promise<boolean> => {
+const wasHeld = async (run: Promise<unknown>): Promise<boolean> => {
   try {
     await run;
     return true;
@@ -110,7 +110,7 @@ test('a counter that someone has locked does not stop the holds of other keys', 
   const holds = gatewayProcess(db);
   const [locked, free] = [newId('key'), newId('key')];
   await Promise.all([locked, free].map((key) => holds.hold(newHold(key, 1, 10))));
-  let held = Promise.resolve();
+  let held: Promise<unknown> = Promise.resolve();
   await db.transaction(async (tx) => {
     await execute(tx, sql`SELECT 1 FROM budget_day WHERE key_id = ${locked} FOR UPDATE`);
     held = holds.hold(newHold(locked, 1, 10));
@@ -125,30 +125,101 @@ test('a counter that someone has locked does not stop the holds of other keys', 
   await holds.stop();
 });
 
-test('whatever is asked in whatever order, what is held is what fits', async () => {
+/** The rule of ElasticHold; null where it is refused. */
+const grantOf = ({ amount, floor, least }: { amount: number; floor: number; least: number }, left: number) => {
+  if (4 * amount <= left) return amount;
+  if (floor <= left) return Math.max(Math.floor(left / 4), floor);
+  return least <= left ? left : null;
+};
+
+const grantedOrNull = async (run: Promise<number>): Promise<number | null> => {
+  try {
+    return await run;
+  } catch (error) {
+    if (error instanceof KilnError && error.type === 'budget_exceeded') return null;
+    throw error;
+  }
+};
+
+test('whatever is asked in whatever order, fixed or elastic, what is held is what the rule grants', async () => {
   const holds = gatewayProcess(db);
-  const ask = fc.record({ key: fc.nat(2), amount: fc.nat(60) });
+  const elastic = fc
+    .tuple(fc.nat(60), fc.nat(60), fc.nat(60))
+    .map((amounts) => amounts.toSorted((a, b) => a - b) as [number, number, number])
+    .map(([least, floor, amount]) => ({ least, floor, amount }));
+  const fixed = fc.nat(60).map((amount) => ({ least: amount, floor: amount, amount }));
+  const ask = fc.record({ key: fc.nat(2), amounts: fc.oneof(elastic, fixed) });
   await fc.assert(
-    fc.asyncProperty(fc.array(ask, { minLength: 1, maxLength: 30 }), fc.nat(150), async (asks, budget) => {
+    fc.asyncProperty(fc.array(ask, { minLength: 1, maxLength: 30 }), fc.nat(400), async (asks, budget) => {
       const keys = Array.from({ length: 3 }, () => newId('key'));
       // Counters exist, so that the whole group is one statement.
       await Promise.all(keys.map((key) => holds.hold(newHold(key, 0, null))));
-      const expected = new Map(keys.map((key) => [key, 0]));
-      const fits = asks.map(({ key, amount }) => {
+      const taken = new Map(keys.map((key) => [key, 0]));
+      const expected = asks.map(({ key, amounts }) => {
         const id = keys[key] ?? '';
-        const taken = (expected.get(id) ?? 0) + amount;
-        if (taken <= budget) expected.set(id, taken);
-        return taken <= budget;
+        const before = taken.get(id) ?? 0;
+        const granted = grantOf(amounts, budget - before);
+        taken.set(id, before + (granted ?? 0));
+        return granted;
       });
       const got = await Promise.all(
-        asks.map(({ key, amount }) => wasHeld(holds.hold(newHold(keys[key] ?? '', amount, budget)))),
+        asks.map(({ key, amounts: { amount, floor, least } }) =>
+          grantedOrNull(
+            holds.hold({
+              ...newHold(keys[key] ?? '', amount, budget),
+              elastic: { floorMicroUsd: floor, leastMicroUsd: least },
+            }),
+          ),
+        ),
       );
-      expect(got).toEqual(fits);
-      for (const [key, heldMicroUsd] of expected)
+      expect(got).toEqual(expected);
+      for (const [key, heldMicroUsd] of taken)
         expect(await ledger.day(key, await today(db))).toEqual({ spentMicroUsd: 0, heldMicroUsd });
     }),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
   await execute(db, sql`DELETE FROM gateway_hold`);
   await holds.stop();
+});
+
+test('1,000 elastic and fixed holds at once on budgets for 100 never pass them and strand nothing', async () => {
+  const keys = Array.from({ length: 5 }, () => newId('key'));
+  const processes = Array.from({ length: 3 }, () => gatewayProcess(db));
+  const budget = 20 * 100 + 13;
+  const elastic = { floorMicroUsd: 100, leastMicroUsd: 7 };
+  const asked = Array.from({ length: 1000 }, (_, n) => {
+    const key = keys[n % 5] ?? '';
+    return n % 2 === 0 ? { ...newHold(key, 900, budget), elastic } : newHold(key, 101, budget);
+  });
+  const overdrawn = async (): Promise<unknown[]> =>
+    queryRows(
+      db,
+      sql`SELECT key_id FROM budget_day WHERE key_id = ANY(${keys}) AND spent_micro_usd + held_micro_usd > ${budget}`,
+    );
+  const answered = await Promise.all(
+    asked.map(async (hold, n) => {
+      const holds = processes[n % 3];
+      if (!holds) return null;
+      const granted = await grantedOrNull(holds.hold(hold));
+      if (n % 50 === 0) expect(await overdrawn()).toEqual([]);
+      if (granted === null) return null;
+      if (n % 3 === 0) await holds.release({ ...hold, reason: 'failed', record: null });
+      else await holds.settle({ ...hold, amountMicroUsd: granted + (n % 2), record: record() });
+      return { granted, isElastic: n % 2 === 0 };
+    }),
+  );
+  const held = answered.filter((one) => one !== null);
+  expect(held.some(({ isElastic, granted }) => isElastic && granted < 900)).toBe(true);
+  for (const { isElastic, granted } of held)
+    if (isElastic) expect(granted).toBeGreaterThanOrEqual(7);
+    else expect(granted).toBe(101);
+  for (const key of keys) {
+    const { balanced, counters } = await ledger.proof(key, await today(db));
+    expect({ balanced, held: counters.heldMicroUsd }).toEqual({ balanced: true, held: 0 });
+    expect(counters.spentMicroUsd).toBeLessThanOrEqual(budget);
+    expect(counters.spentMicroUsd).toBeGreaterThan(budget - 101);
+    expect(await usageSum(key)).toBe(counters.spentMicroUsd);
+  }
+  expect(await openHolds(db)).toBe(0);
+  await Promise.all(processes.map((one) => one.stop()));
 });

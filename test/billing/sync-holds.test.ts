@@ -216,21 +216,89 @@ test('a refusal says what was spent, held, left and asked for, and when the day 
   await holds.hold(spent);
   await holds.settle({ ...spent, amountMicroUsd: 24_100_000, record: record() });
   await holds.hold(newHold(keyId, 700_000, budget));
-  const refusal = await refusalOf(holds.hold(newHold(keyId, 200_001, budget)));
+  const affordable = jest.fn((leftMicroUsd: number) => ({ max_tokens: leftMicroUsd / 10 }));
+  await holds.hold({ ...newHold(keyId, 0, budget), affordable });
+  expect(affordable).not.toHaveBeenCalled();
+  const refusal = await refusalOf(holds.hold({ ...newHold(keyId, 200_001, budget), affordable }));
   const tomorrow = new Date(`${await today(db)}T00:00:00Z`).getTime() + 86_400_000;
   const resets = new Date(tomorrow).toISOString().replace('.000Z', 'Z');
   expect(refusal.toBody()).toEqual({
     error: {
-      message: `Budget has been exceeded! Current cost: 24.1, Max budget: 25.0, Held: 0.7, Left: 0.2, This request: up to 0.200001. Budget will reset at ${resets}`,
+      message: `Budget has been exceeded! Current cost: 24.1, Max budget: 25.0, Held: 0.7, Left: 0.2, This request: up to 0.200001, Affordable: max_tokens 20000. Budget will reset at ${resets}`,
       type: 'budget_exceeded',
       code: '429',
       param: null,
+      budget: {
+        limit_micro_usd: 25_000_000,
+        spent_micro_usd: 24_100_000,
+        held_micro_usd: 700_000,
+        left_micro_usd: 200_000,
+        request_micro_usd: 200_001,
+        affordable: { max_tokens: 20_000 },
+        resets_at: resets,
+      },
     },
   });
   expect(refusal.status).toBe(429);
   expect(refusal.detail).toMatchObject({ shouldRetry: false });
   const seconds = refusal.detail.retryAfterSeconds ?? 0;
   expect(Math.abs(seconds - (tomorrow - Date.now()) / 1000)).toBeLessThan(10);
+});
+
+// The rule by hand: amount where 4 × amount ≤ left, else max(left / 4, floor), else what is left, else nothing.
+test.each<[what: string, left: number, held: number | null]>([
+  ['all of it, of four times as much', 4000, 1000],
+  ['a quarter, of a little less', 3999, 999],
+  ['a quarter above the floor', 1000, 250],
+  ['the floor, where a quarter is less', 999, 249],
+  ['the floor, whose quarter is far below', 400, 200],
+  ['the floor, where it is all that is left', 200, 200],
+  ['all that is left below the floor', 199, 199],
+  ['the least', 20, 20],
+  ['nothing below the least', 19, null],
+])('an elastic hold of 1000, floor 200, least 20 gets %s', async (_what, left, held) => {
+  const ask = { ...newHold(keyId, 1000, left), elastic: { floorMicroUsd: 200, leastMicroUsd: 20 } };
+  if (held === null) {
+    expect((await refusalOf(holds.hold(ask))).detail.fields).toMatchObject({ budget: { request_micro_usd: 1000 } });
+    expect(await counters()).toEqual({ spentMicroUsd: 0, heldMicroUsd: 0 });
+    return;
+  }
+  expect(await holds.hold(ask)).toBe(held);
+  expect(await counters()).toEqual({ spentMicroUsd: 0, heldMicroUsd: held });
+  expect(await ledger.forWork(keyId, ask.requestId)).toMatchObject([
+    {
+      kind: 'hold',
+      amountMicroUsd: held,
+      price: held < 1000 ? { ...PRICE, amountMicroUsd: held, fullMicroUsd: 1000 } : PRICE,
+    },
+  ]);
+});
+
+test('parallel elastic holds leave room for each other, and settle for what they used', async () => {
+  const elastic = { floorMicroUsd: 50, leastMicroUsd: 10 };
+  const asked = Array.from({ length: 8 }, () => ({ ...newHold(keyId, 5000, 1000), elastic }));
+  await holds.hold(newHold(keyId, 0));
+  // A quarter of 1000, 750, 563, 423, 318, 239, 180 and 135, the floor being 50.
+  const held = await Promise.all(asked.map((hold) => holds.hold(hold)));
+  expect(held).toEqual([250, 187, 140, 105, 79, 59, 50, 50]);
+  await Promise.all(asked.map((hold) => holds.settle({ ...hold, amountMicroUsd: 100, record: record() })));
+  expect(await counters()).toEqual({ spentMicroUsd: 100 * 4 + 79 + 59 + 50 + 50, heldMicroUsd: 0 });
+});
+
+test('a key without budget holds an elastic amount in full', async () => {
+  const elastic = { floorMicroUsd: 5, leastMicroUsd: 1 };
+  expect(await holds.hold({ ...newHold(keyId, 10 ** 15), elastic })).toBe(10 ** 15);
+});
+
+test('a repeated refusal of an elastic hold asks nobody', async () => {
+  await holds.hold(newHold(keyId, 91, 100));
+  const ask = () => ({ ...newHold(keyId, 50, 100), elastic: { floorMicroUsd: 20, leastMicroUsd: 10 } });
+  await refusalOf(holds.hold(ask()));
+  const asked = jest.spyOn(db.pool, 'query');
+  await refusalOf(holds.hold(ask()));
+  expect(asked).not.toHaveBeenCalled();
+  asked.mockRestore();
+  expect(await holds.hold({ ...ask(), elastic: { floorMicroUsd: 20, leastMicroUsd: 9 } })).toBe(9);
 });
 
 test('a repeated refusal asks nobody and ends when the counters change', async () => {

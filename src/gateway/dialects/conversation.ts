@@ -34,6 +34,8 @@ export interface Conversation {
   promptCacheKey?: string;
   /** Whether the top level asks for the last block to be marked for the cache (Anthropic). */
   cache?: CacheMark;
+  /** Kinds of output that are asked for beside text: `audio`, `image` (chat completions). */
+  modalities?: string[];
   stream: boolean;
   /** The client wants usage in its chat stream (`stream_options.include_usage`). */
   includeUsage: boolean;

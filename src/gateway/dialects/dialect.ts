@@ -60,6 +60,8 @@ export interface Dialect {
    * `asked`, the client's API. Empty: everything can.
    */
   unsupported(conversation: Conversation, traits: ModelTraits, asked: DialectId): string[];
+  /** `write` asks for no smaller a limit of output tokens, whatever smaller one is wished for. */
+  readonly leastOutputTokens: number;
   /** The same request in this API, without `model`; only for what `unsupported` lets through. Streams ask for usage. */
   write(conversation: Conversation, traits: ModelTraits): JsonObject;
   /** An upstream's whole answer. Throws SyntaxError or TypeError where it is none. */

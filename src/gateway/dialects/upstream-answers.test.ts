@@ -163,7 +163,7 @@ describe('what upstreams send', () => {
     [
       'OpenRouter',
       { usage: { prompt_tokens: 10, completion_tokens: 2, cost: 0.0012344 } },
-      { reportedCostMicroUsd: 1234 },
+      { reportedCostMicroUsd: 1234.4 },
     ],
     [
       'OpenAI',

@@ -64,6 +64,12 @@ export class Speech {
       ...found,
       key: call.key,
       streamed: true,
+      measure: {
+        name: 'characters',
+        isOpen: false,
+        most: () => characters,
+        bound: (_route, most) => ({ ...NO_BOUND, characters: most }),
+      },
       bound: () => ({ ...NO_BOUND, characters }),
       lacking: () => [],
       call: () => ({ kind: 'speech', stream: parsed.data.stream_format === 'sse', body: asked }),

@@ -11,7 +11,7 @@ import type { AuthKey } from '../../keys/auth-key.js';
 import { ProviderError } from '../../providers/contract.js';
 import type { SyncResponse } from '../../providers/sync/contract.js';
 import { GatewayRequests, type GatewayRequest } from '../router/requests.js';
-import type { SyncWork } from '../router/work.js';
+import type { Measure, SyncWork } from '../router/work.js';
 import { wholeJson } from '../text/open-text.js';
 import { framesOf, frameText } from '../text/sse.js';
 import type { SseFrame } from '../dialects/dialect.js';
@@ -179,17 +179,26 @@ export class Transcriptions {
 
 function workOf(found: GatewayRequest, key: AuthKey, wish: Wish, file: NonNullable<AudioForm['file']>): SyncWork {
   const seconds = Math.ceil(file.bytes / FEWEST_BYTES_A_SECOND);
+  // No token is shorter than a byte.
+  const promptTokens = Buffer.byteLength(JSON.stringify(wish.fields));
+  const measure: Measure = {
+    name: 'duration_seconds',
+    isOpen: false,
+    most: () => seconds,
+    bound: (_route, most) => ({
+      ...NO_BOUND,
+      audioSeconds: most,
+      inputTokens: most * TOKENS_A_SECOND + promptTokens,
+      inputAudio: true,
+      outputTokens: MAX_TRANSCRIPT_TOKENS,
+    }),
+  };
   return {
     ...found,
     key,
     streamed: wish.stream,
-    bound: () => ({
-      ...NO_BOUND,
-      audioSeconds: seconds,
-      inputTokens: seconds * TOKENS_A_SECOND,
-      inputAudio: true,
-      outputTokens: MAX_TRANSCRIPT_TOKENS,
-    }),
+    measure,
+    bound: (route) => measure.bound(route, seconds),
     lacking: () => [],
     call: (route) => ({
       kind: 'transcription',

@@ -16,7 +16,7 @@ import { WarmthRepository } from '../../upstreams/warmth.repository.js';
 import { allFailed, type FailedAttempt, isOfAskedModel, isVerdict } from './failure.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { InFlight } from './in-flight.js';
-import type { Opened, PricedRoute, SyncWork } from './work.js';
+import type { Opened, PricedRoute, RouteCall, SyncWork } from './work.js';
 
 /** Turns a good answer into something that has begun; throws ProviderError where it turns out to be none. */
 export type Open<T> = (response: SyncResponse, route: SyncRoute) => Promise<T>;
@@ -81,7 +81,7 @@ export class Failover {
 
   private async attempt<T>(
     work: SyncWork,
-    { route }: PricedRoute,
+    { route, outputCap }: PricedRoute,
     open: Open<T>,
   ): Promise<Pick<Opened<T>, 'answer' | 'rateLimits' | 'ttfbMs'> | ProviderError> {
     const endpoint = route.endpoints[Math.floor(Math.random() * route.endpoints.length)] ?? '';
@@ -93,7 +93,7 @@ export class Failover {
     const leave = this.surroundings.inFlight.enter(late);
     let isAnswered = false;
     try {
-      const response = await this.send(work, route, endpoint, { signal, limitMs });
+      const response = await this.send(route, work.call(route, outputCap), endpoint, { signal, limitMs });
       isAnswered = true;
       const answer = await open(response, route).catch((error: unknown) => {
         response.body.destroy();
@@ -120,8 +120,8 @@ export class Failover {
   }
 
   private async send(
-    work: SyncWork,
     route: SyncRoute,
+    call: RouteCall,
     endpoint: string,
     { signal, limitMs }: { signal: AbortSignal; limitMs: number },
   ): Promise<SyncResponse> {
@@ -135,7 +135,7 @@ export class Failover {
       signal,
     };
     const { idleTimeoutMs, settings, model } = route;
-    return adapter.send({ ...work.call(route), model, settings, timeoutMs: limitMs, idleTimeoutMs }, ctx);
+    return adapter.send({ ...call, model, settings, timeoutMs: limitMs, idleTimeoutMs }, ctx);
   }
 
   /** A sleeping server is woken and no failure; anything else closes the route for a while, as the policy says. */

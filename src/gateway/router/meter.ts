@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { SyncRoute } from '../../catalog/sync-schema.js';
 import { SyncHolds } from '../../billing/sync-holds.js';
-import { holdSnapshot, priceUsage, worstCase } from '../../billing/usage-price.js';
+import { holdSnapshot, priceUsage } from '../../billing/usage-price.js';
 import { NO_USAGE, type Usage, type UsageStatus } from '../../billing/usage.js';
 import { KilnConfig } from '../../config/config.js';
 import type { KilnError } from '../../common/errors.js';
 import { Logger } from '../../telemetry/logger.js';
 import { GatewayMetrics } from './gateway-metrics.js';
+import { HoldTerms } from './hold-terms.js';
 import type { Opened, PricedRoute, SyncWork } from './work.js';
 
 /** How a request ended, beside what it used. */
@@ -26,19 +27,28 @@ export class Meter {
     private readonly logger: Logger,
   ) {}
 
-  /** Throws 429 where the day's budget does not suffice. */
-  async hold(work: SyncWork, routes: readonly PricedRoute[]): Promise<void> {
-    const amounts = routes.map(({ route, price }) => (this.isFree(route) ? 0 : worstCase(work.bound(route), [price])));
-    const amountMicroUsd = Math.max(...amounts);
+  /**
+   * The routes, each with the most that its answer may have by what is held now. Throws 429 where the day's budget does not
+   * suffice.
+   */
+  async hold(work: SyncWork, routes: readonly PricedRoute[]): Promise<PricedRoute[]> {
+    const paid = routes.filter(({ route }) => !this.isFree(route));
+    const terms = new HoldTerms(work, paid);
+    const { amountMicroUsd } = terms;
+    const { dailyBudgetMicroUsd } = work.key;
     const [first] = routes;
     const priced = routes.map(({ route, price }) => ({ id: route.id, price }));
-    await this.holds.hold({
+    const heldMicroUsd = await this.holds.hold({
       requestId: work.requestId,
       keyId: work.key.id,
       amountMicroUsd,
-      dailyBudgetMicroUsd: work.key.dailyBudgetMicroUsd,
+      elastic: dailyBudgetMicroUsd === null ? undefined : terms.elastic,
+      dailyBudgetMicroUsd,
       price: first ? holdSnapshot(work.bound(first.route), priced, amountMicroUsd) : {},
+      affordable: (leftMicroUsd) => terms.affordable(leftMicroUsd),
     });
+    if (heldMicroUsd === amountMicroUsd) return [...routes];
+    return routes.map((one) => (paid.includes(one) ? { ...one, outputCap: terms.outputCap(one, heldMicroUsd) } : one));
   }
 
   /** Charges for what was used; what it cost the client in micro-USD. */

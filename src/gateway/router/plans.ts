@@ -29,7 +29,7 @@ export class SyncPlans {
     const priced = new Map<SyncRoute, PricedRoute>();
     for (const route of all) {
       const price = route.price ?? (await this.prices.of(route));
-      if (price) priced.set(route, { route, price });
+      if (price) priced.set(route, { route, price, outputCap: null });
     }
     const unpriced = (route: SyncRoute): string[] => {
       if (priced.has(route)) return [];

@@ -12,6 +12,42 @@ const LIST = {
     },
     { id: 'acme/free', pricing: { prompt: '0', completion: '0' } },
     { id: 'acme/odd', pricing: { prompt: '-1', completion: '-1' } },
+    // OpenRouter's OpenAPI file, `PublicPricing` and `PricingOverride`.
+    {
+      id: 'acme/long',
+      pricing: {
+        prompt: '0.000003',
+        completion: '0.000015',
+        input_cache_read: '0.0000003',
+        input_cache_write: '0.00000375',
+        overrides: [
+          { min_prompt_tokens: 200000, prompt: '0.000006', completion: '0.0000225' },
+          { min_prompt_tokens: 500000, prompt: '0.000009' },
+        ],
+      },
+    },
+    {
+      id: 'acme/hours',
+      pricing: {
+        prompt: '0.000001',
+        completion: '0.000004',
+        overrides: [
+          { utc_start: 100, utc_end: 400, prompt: '0.000002' },
+          { utc_start: 400, utc_end: 600, prompt: '0.0000005', completion: '0.000005' },
+        ],
+      },
+    },
+    {
+      id: 'acme/hears',
+      pricing: {
+        prompt: '0.000001',
+        completion: '0.000004',
+        input_cache_write: '0.0000001',
+        audio: '0.00001',
+        audio_output: '0.00004',
+      },
+    },
+    { id: 'acme/fee', pricing: { prompt: '0.000001', completion: '0.000001', request: '0.005' } },
     { id: 'acme/dust', pricing: { prompt: '0.0000000351', completion: '0.0000001' } },
   ],
 };
@@ -83,18 +119,52 @@ test("the provider's list: dollars a token become micro-USD a million, with sour
   expect((await prices.of(route('acme/dust'), NOON))?.rates).toMatchObject({ input: 35_100, output: 100_000 });
 });
 
-test.each(['acme/free', 'acme/odd', 'acme/unknown'])('%s has no price, so it is not served', async (model) => {
-  expect(await prices.of(route(model), NOON)).toBeNull();
+test.each(['acme/free', 'acme/odd', 'acme/fee', 'acme/unknown'])(
+  '%s has no price, so it is not served',
+  async (model) => {
+    expect(await prices.of(route(model), NOON)).toBeNull();
+  },
+);
+
+test('above the least of its limits a long prompt costs the dearest that any of them lists', async () => {
+  expect(await prices.of(route('acme/long'), NOON)).toMatchObject({
+    rates: { input: 3_000_000, output: 15_000_000, cacheRead: 300_000, cacheWrite: 3_750_000, cacheWrite1h: 6_000_000 },
+    long: {
+      aboveInputTokens: 200_000,
+      rates: { input: 9_000_000, output: 22_500_000, cacheRead: 300_000, cacheWrite: 3_750_000 },
+    },
+  });
+});
+
+test('what costs more at some hours costs that at all', async () => {
+  const price = await prices.of(route('acme/hours'), NOON);
+  expect(price).toMatchObject({ rates: { input: 2_000_000, output: 5_000_000 }, long: null });
+});
+
+test('sound has its own prices both ways, and a cheap cache is no dearer for an hour', async () => {
+  expect((await prices.of(route('acme/hears'), NOON))?.rates).toEqual({
+    input: 1_000_000,
+    output: 4_000_000,
+    cacheWrite: 100_000,
+    inputAudio: 10_000_000,
+    outputAudio: 40_000_000,
+  });
 });
 
 test('the list is fetched once for many, again after an hour, and kept while it can not be', async () => {
   await Promise.all(Array.from({ length: 20 }, () => prices.of(route('acme/one'), NOON)));
   expect(asked.count).toBe(1);
   asked.fails = true;
-  const later = at('2026-11-26T13:30:00Z');
+  const later = at('2026-11-27T13:30:00Z');
   expect(await prices.of(route('acme/one'), later)).not.toBeNull();
   expect(asked.count).toBe(2);
-  expect(await prices.of(route('acme/one'), later)).not.toBeNull();
+  // By the day of the list that stands.
+  expect(await prices.of(route('acme/one'), later)).toMatchObject({ date: '2026-11-26' });
+  asked.fails = false;
+  const nextDay = at('2026-11-27T14:30:00Z');
+  await prices.of(route('acme/one'), nextDay);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await prices.of(route('acme/one'), nextDay)).toMatchObject({ date: '2026-11-27' });
 });
 
 test('without any list there is no price, and it is known why', async () => {

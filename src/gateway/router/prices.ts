@@ -1,29 +1,44 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { catalogPrice } from '../../catalog/route-price.js';
-import type { SyncRoute, UsagePrice } from '../../catalog/sync-schema.js';
+import type { SyncRoute, UsagePrice, UsageRates } from '../../catalog/sync-schema.js';
 import { HOUR_MS, type Clock, systemClock } from '../../common/time.js';
 import { EGRESS, type Egress } from '../../egress/egress.js';
 import { Logger } from '../../telemetry/logger.js';
 
-/** OpenRouter's GET /models: prices are US dollars a token, as text (OpenRouter docs, "Models"). */
+const usdPerToken = z.string().nullish();
+const ratesShape = z
+  .object({
+    prompt: usdPerToken,
+    completion: usdPerToken,
+    input_cache_read: usdPerToken,
+    input_cache_write: usdPerToken,
+    input_cache_write_1h: usdPerToken,
+    audio: usdPerToken,
+    audio_output: usdPerToken,
+  })
+  .partial();
+
+/**
+ * OpenRouter's GET /models: prices are US dollars a token, as text (OpenRouter docs, "Models"). `overrides` hold where the
+ * prompt is longer than `min_prompt_tokens`, or in hours of the day; what one leaves out stays (its OpenAPI file,
+ * `PricingOverride`).
+ */
 const modelList = z.object({
   data: z.array(
     z.object({
       id: z.string(),
-      pricing: z
-        .object({
-          prompt: z.string(),
-          completion: z.string(),
-          input_cache_read: z.string().nullish(),
-          input_cache_write: z.string().nullish(),
-          audio: z.string().nullish(),
+      pricing: ratesShape
+        .extend({
+          /** US dollars a request. */
+          request: usdPerToken,
+          overrides: z.array(ratesShape.extend({ min_prompt_tokens: z.number().nullish() })).nullish(),
         })
-        .partial()
         .nullish(),
     }),
   ),
 });
+type Listed = NonNullable<z.output<typeof modelList>['data'][number]['pricing']>;
 
 const FRESH_MS = HOUR_MS;
 /** A list that could not be fetched is asked for again after this. */
@@ -103,20 +118,58 @@ export class RoutePrices {
 }
 
 function pricesOf(list: z.output<typeof modelList>, host: string, now: Date): PriceList['prices'] {
-  const source = `${host}/models`;
-  const date = now.toISOString().slice(0, 10);
+  const terms = { source: `${host}/models`, date: now.toISOString().slice(0, 10) };
   return new Map(
     list.data.flatMap(({ id, pricing }) => {
-      const [input, output] = [rate(pricing?.prompt), rate(pricing?.completion)];
-      if (input === undefined || output === undefined) return [];
-      const rates = {
-        input,
-        output,
-        cacheRead: rate(pricing?.input_cache_read),
-        cacheWrite: rate(pricing?.input_cache_write),
-        inputAudio: rate(pricing?.audio),
-      };
-      return [[id, { rates, long: null, source, date }] as const];
+      const price = pricing ? priceOf(pricing) : null;
+      return price === null ? [] : [[id, { ...price, ...terms }] as const];
     }),
   );
+}
+
+/** Null where a token of either kind has no price, and where a request costs beside its tokens: that is not held for. */
+function priceOf(listed: Listed): Pick<UsagePrice, 'rates' | 'long'> | null {
+  const rates = ratesOf(listed);
+  if (rates.input === undefined || rates.output === undefined || rate(listed.request) !== undefined) return null;
+  const overrides = listed.overrides ?? [];
+  const ofHours = overrides.filter((one) => (one.min_prompt_tokens ?? 0) <= 0).map(ratesOf);
+  const ofLength = overrides.filter((one) => (one.min_prompt_tokens ?? 0) > 0);
+  // At any hour the dearest stands, so that none is undercut; above the first of several limits, that of all of them.
+  const usual = dearestOf([rates, ...ofHours]);
+  const aboveInputTokens = Math.min(...ofLength.map((one) => one.min_prompt_tokens ?? 0));
+  return {
+    rates: usual,
+    long:
+      ofLength.length === 0
+        ? null
+        : {
+            aboveInputTokens,
+            rates: { ...usual, ...dearestOf(ofLength.map((one) => ratesOf({ ...listed, ...one }))) },
+          },
+  };
+}
+
+function ratesOf(listed: z.output<typeof ratesShape>): UsageRates {
+  const input = rate(listed.prompt);
+  const cacheWrite = rate(listed.input_cache_write);
+  // Anthropic's, which ask more for writing than for reading, ask twice the input for an hour.
+  const forAnHour = input !== undefined && cacheWrite !== undefined && cacheWrite > input ? 2 * input : undefined;
+  return {
+    input,
+    output: rate(listed.completion),
+    cacheRead: rate(listed.input_cache_read),
+    cacheWrite,
+    cacheWrite1h: rate(listed.input_cache_write_1h) ?? forAnHour,
+    inputAudio: rate(listed.audio),
+    outputAudio: rate(listed.audio_output),
+  };
+}
+
+/** Of each kind the dearest that any of them has. */
+function dearestOf(all: readonly UsageRates[]): UsageRates {
+  const dearest: UsageRates = {};
+  for (const rates of all)
+    for (const [kind, microUsd] of Object.entries(rates) as [keyof UsageRates, number | undefined][])
+      if (microUsd !== undefined) dearest[kind] = Math.max(dearest[kind] ?? 0, microUsd);
+  return dearest;
 }

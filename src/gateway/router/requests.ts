@@ -92,8 +92,7 @@ export class GatewayRequests {
 
   /** Holds, asks the routes and lets `finish` answer. The hold is closed exactly once, whatever happens. */
   async run<T>(work: SyncWork, { open, finish }: Run<T>): Promise<void> {
-    const routes = await this.plans.routes(work);
-    await this.meter.hold(work, routes);
+    const routes = await this.meter.hold(work, await this.plans.routes(work));
     const opened = await this.opened(work, routes, open);
     let billed = false;
     const bill: Bill = async (usage, ending) => {
@@ -127,6 +126,7 @@ export class GatewayRequests {
   headers(reply: FastifyReply, opened: Opened<unknown>, chargedMicroUsd: number | null): void {
     reply.headers(opened.rateLimits).header('x-kiln-route', encodeURI(opened.route.id));
     reply.header('x-kiln-attempts', String(opened.attempts));
+    if (opened.outputCap !== null) reply.header('x-kiln-max-tokens', String(opened.outputCap));
     if (opened.route.bridging) reply.header('x-kiln-bridged', 'true');
     if (opened.route.sandbox) reply.header('x-kiln-sandbox', 'true');
     if (chargedMicroUsd !== null) reply.header('x-kiln-cost-micro-usd', String(chargedMicroUsd));

@@ -1,4 +1,5 @@
 import type { SyncModel, SyncRoute, UsagePrice } from '../../catalog/sync-schema.js';
+import type { Affordable } from '../../billing/budget-refusals.js';
 import type { UsageBound } from '../../billing/usage-price.js';
 import type { UsageEndpoint } from '../../billing/usage.js';
 import type { AuthKey } from '../../keys/auth-key.js';
@@ -6,6 +7,18 @@ import type { SyncCall } from '../../providers/sync/contract.js';
 
 /** What one request asks of a route. */
 export type RouteCall = Pick<SyncCall, 'kind' | 'body' | 'file' | 'stream' | 'anthropic'>;
+
+/** What of a request makes it dear or cheap, and its client can ask less of. */
+export interface Measure {
+  /** As the request calls it. */
+  name: keyof Affordable;
+  /** Whether the client set no limit, so that Kiln may set one. */
+  isOpen: boolean;
+  /** The most of it on such a route. */
+  most(route: SyncRoute): number;
+  /** The most the request can use where it is no more than `amount`. */
+  bound(route: SyncRoute, amount: number): UsageBound;
+}
 
 /** One request to the gateway, before anybody was asked. */
 export interface SyncWork {
@@ -22,15 +35,20 @@ export interface SyncWork {
   gone: AbortSignal;
   /** The most it can use on such a route. */
   bound(route: SyncRoute): UsageBound;
+  /** What `bound` depends on; left out where that is nothing of the client's. */
+  measure?: Measure;
   /** What a route can't do of it, as messages that name fields. */
   lacking(route: SyncRoute): string[];
-  call(route: SyncRoute): RouteCall;
+  /** `outputCap`: the most tokens that an answer may have, where the client set no limit and the budget does. */
+  call(route: SyncRoute, outputCap: number | null): RouteCall;
 }
 
 /** A route that may be asked, with what it costs now. */
 export interface PricedRoute {
   route: SyncRoute;
   price: UsagePrice;
+  /** The most tokens that an answer may have by what is held; null where that is no limit. */
+  outputCap: number | null;
 }
 
 /** A route that answered. */

@@ -1,6 +1,7 @@
 import { loadCatalog } from '../../catalog/load-catalog.js';
 import type { SyncRoute } from '../../catalog/sync-schema.js';
 import { adapters } from '../../providers/registry.js';
+import type { JsonObject } from '../../common/json.js';
 import { DIALECTS } from '../dialects/index.js';
 import { lackingFor, spokenWith } from './spoken.js';
 
@@ -48,6 +49,18 @@ test('what a provider bills beside tokens is refused, not given away', () => {
   expect(lackingFor(options, 'chat')(route('gpt-5.4', 'openai'))).toEqual([
     "'web_search_options' asks for web search, which the provider bills beside tokens, and Kiln has no price for",
   ]);
+});
+
+test('pictures by a text model are refused, sound and text are not', () => {
+  const asking = (modalities: unknown) =>
+    lackingFor(
+      DIALECTS.chat.parse({ model: 'x', messages: [{ role: 'user', content: 'x' }], modalities } as JsonObject),
+      'chat',
+    )(route('gpt-5.4', 'openai'));
+  expect(asking(['image', 'text'])).toEqual([
+    "'modalities' asks for pictures, which the provider bills beside tokens, and Kiln has no price for; POST /v1/images/generations makes them",
+  ]);
+  for (const fine of [['text'], ['text', 'audio'], null, undefined]) expect(asking(fine)).toEqual([]);
 });
 
 test('tools that the client runs itself pass', () => {

@@ -36,12 +36,15 @@ const dearerTier = ({ serviceTier }: Conversation): string[] =>
     ? [`'service_tier' can't be '${DEARER_TIER}', which the provider bills by other prices, and Kiln has none for`]
     : [];
 
-function unpriced({ tools, foreign }: Conversation): string[] {
+function unpriced({ tools, foreign, modalities }: Conversation): string[] {
   const billed = tools.flatMap((tool) => (tool.kind === 'hosted' && BILLED_APART.test(tool.type) ? [tool.type] : []));
   const why = 'which the provider bills beside tokens, and Kiln has no price for';
   return [
     ...billed.map((type) => `'tools' has '${type}', ${why}`),
     ...(foreign.includes(BILLED_FIELD) ? [`'${BILLED_FIELD}' asks for web search, ${why}`] : []),
+    ...(modalities?.includes('image') === true
+      ? [`'modalities' asks for pictures, ${why}; POST /v1/images/generations makes them`]
+      : []),
     ...foreign
       .filter((name) => REPRICING_FIELDS.includes(name))
       .map((name) => `'${name}' changes what the provider asks for tokens, and Kiln has no price for that`),

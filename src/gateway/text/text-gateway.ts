@@ -8,7 +8,7 @@ import { invalidRequest } from '../../common/errors.js';
 import type { JsonObject } from '../../common/json.js';
 import { notKept } from '../../http/kept-answers.js';
 import type { AuthKey } from '../../keys/auth-key.js';
-import type { Opened, SyncWork } from '../router/work.js';
+import type { Measure, Opened, SyncWork } from '../router/work.js';
 import { type GatewayRequest, GatewayRequests } from '../router/requests.js';
 import type { Conversation } from '../dialects/conversation.js';
 import type { DialectId, Echo } from '../dialects/dialect.js';
@@ -143,7 +143,7 @@ function workOf(
   body: JsonObject,
   conversation: Conversation,
 ): SyncWork {
-  const inputTokens = inputTokensAtMost(conversation);
+  const measure = outputMeasure(conversation, dialect, body);
   const lacking = lackingFor(conversation, dialect);
   const { model: _alias, ...rest } = body;
   return {
@@ -151,26 +151,51 @@ function workOf(
     key,
     streamed: conversation.stream,
     lacking,
-    bound: (route): UsageBound => ({
-      ...NO_BOUND,
-      // What a model can't read it does not ask money for.
-      inputTokens: Math.min(inputTokens, route.contextTokens ?? inputTokens),
-      inputAudio: conversation.turns.some(({ parts }) => parts.some(({ type }) => type === 'audio')),
-      cacheWrite1h: hasHourLongCache(conversation),
-      outputTokens:
-        (conversation.n ?? 1) * Math.min(conversation.maxOutputTokens ?? Infinity, route.traits.maxOutputTokens),
-      outputAudio: Array.isArray(body['modalities']) && body['modalities'].includes('audio'),
-    }),
-    call: (route) => {
+    measure,
+    bound: (route) => measure.bound(route, measure.most(route)),
+    call: (route, outputCap) => {
       const spoken = spokenOf(route, dialect);
+      const asked = outputCap === null ? conversation : { ...conversation, maxOutputTokens: outputCap };
       return {
         kind: spoken,
         stream: conversation.stream,
-        body:
-          spoken === dialect && !(spoken === 'responses' && hasSignedCalls(conversation))
-            ? DIALECTS[spoken].relay.request(rest, conversation, route.traits)
-            : DIALECTS[spoken].write(spoken === 'chat' ? conversation : withPlainIds(conversation), route.traits),
+        body: isRelayed(spoken, dialect, conversation)
+          ? DIALECTS[spoken].relay.request(rest, asked, route.traits)
+          : DIALECTS[spoken].write(spoken === 'chat' ? asked : withPlainIds(asked), route.traits),
         ...(spoken === 'messages' && anthropic ? { anthropic } : {}),
+      };
+    },
+  };
+}
+
+const isRelayed = (spoken: DialectId, asked: DialectId, conversation: Conversation): boolean =>
+  spoken === asked && !(spoken === 'responses' && hasSignedCalls(conversation));
+
+/** Tokens of each answer: what the client allows, and no more than the model writes. */
+function outputMeasure(conversation: Conversation, dialect: DialectId, body: JsonObject): Measure {
+  const inputTokens = inputTokensAtMost(conversation);
+  const limit = conversation.maxOutputTokens;
+  // What was predicted wrongly is billed as output beside the answer (OpenAI docs, "Predicted Outputs").
+  const { prediction } = body;
+  const predictedTokens = prediction ? Buffer.byteLength(JSON.stringify(prediction)) : 0;
+  const fixed = {
+    ...NO_BOUND,
+    inputAudio: conversation.turns.some(({ parts }) => parts.some(({ type }) => type === 'audio')),
+    cacheWrite1h: hasHourLongCache(conversation),
+    outputAudio: conversation.modalities?.includes('audio') === true,
+  };
+  return {
+    name: 'max_tokens',
+    isOpen: limit === undefined,
+    most: ({ traits }) => Math.min(limit ?? Infinity, traits.maxOutputTokens),
+    bound: (route, tokens): UsageBound => {
+      const spoken = spokenOf(route, dialect);
+      const atLeast = isRelayed(spoken, dialect, conversation) ? 0 : DIALECTS[spoken].leastOutputTokens;
+      return {
+        ...fixed,
+        // What a model can't read it does not ask money for.
+        inputTokens: Math.min(inputTokens, route.contextTokens ?? inputTokens),
+        outputTokens: (conversation.n ?? 1) * Math.max(tokens, atLeast) + predictedTokens,
       };
     },
   };

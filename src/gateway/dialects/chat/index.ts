@@ -12,6 +12,7 @@ export const chat: Dialect = {
   id: 'chat',
   parse,
   unsupported,
+  leastOutputTokens: 1,
   write,
   readAnswer,
   writeAnswer,

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../common/json.js';
+import type { JsonObject, JsonValue } from '../../../common/json.js';
 import type { Conversation, OutputFormat, Reasoning, Tool, ToolChoice } from '../conversation.js';
 import { foreignFields, given, read } from '../shapes.js';
 import { NO_PARAMETERS } from '../tool-arguments.js';
@@ -33,22 +33,28 @@ export function parse(body: JsonObject): Conversation {
       metadata: request.metadata,
       serviceTier: request.service_tier,
       promptCacheKey: request.prompt_cache_key,
+      modalities: otherModalities(body['modalities']),
     }),
     turns,
     tools: tools(request, choice.allowed),
     stream: request.stream ?? false,
     includeUsage: request.stream_options?.include_usage ?? false,
     foreign: [
-      ...foreignFields(body, KNOWN_FIELDS).filter((name) => !asksForTextOnly(name, body[name])),
+      ...foreignFields(body, KNOWN_FIELDS).filter(
+        (name) => name !== 'modalities' || otherModalities(body[name]) !== null,
+      ),
       ...foreign,
       ...(choice.foreign ? ['tool_choice'] : []),
     ],
   };
 }
 
-/** `modalities: ["text"]` is the default. */
-const asksForTextOnly = (name: string, value: unknown): boolean =>
-  name === 'modalities' && Array.isArray(value) && value.every((modality) => modality === 'text');
+/** `modalities: ["text"]` is the default; null for it. */
+function otherModalities(asked: JsonValue | undefined): string[] | null {
+  if (asked === undefined || asked === null) return null;
+  const others = (Array.isArray(asked) ? asked : [asked]).filter((modality) => modality !== 'text').map(String);
+  return others.length === 0 ? null : others;
+}
 
 function tools(request: ChatRequest, allowed: string[] | null): Tool[] {
   const current = (request.tools ?? []).map((tool): Tool => {

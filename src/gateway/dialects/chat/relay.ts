@@ -15,14 +15,45 @@ export const relay: Relay = {
 };
 
 function request(body: JsonObject, conversation: Conversation, traits: ModelTraits): JsonObject {
-  const { model: _alias, store: _kept, max_tokens: _old, max_completion_tokens: _new, stream_options, ...rest } = body;
-  const limit = conversation.maxOutputTokens;
+  const {
+    model: _alias,
+    store: _kept,
+    max_tokens: old,
+    max_completion_tokens: asked = old,
+    stream_options,
+    ...rest
+  } = body;
+  const limit = conversation.maxOutputTokens && Math.min(conversation.maxOutputTokens, traits.maxOutputTokens);
   const options = streamOptions(stream_options, conversation, traits);
   return {
     ...rest,
     messages: signedMessages(messages(body['messages'], conversation, traits), traits.signsCalls === true),
-    ...(limit !== undefined && { [traits.maxTokensField]: Math.min(limit, traits.maxOutputTokens) }),
+    ...(limit !== undefined && { [traits.maxTokensField]: limit }),
+    ...(limit !== undefined && limit !== asked && thoughtWithin(rest, limit)),
     ...(options !== undefined && { stream_options: options }),
+  };
+}
+
+/** Anthropic's least budget of thinking, in tokens. */
+const MIN_BUDGET_TOKENS = 1024;
+
+/**
+ * Where Kiln has set the limit: budgets of thinking in the two spellings that servers of this API know (Anthropic's, and
+ * OpenRouter's `reasoning.max_tokens`), which must be below it, or no thinking where too little is left for any.
+ */
+function thoughtWithin(body: JsonObject, limit: number): JsonObject {
+  const { thinking, reasoning } = body;
+  const budget = limit > MIN_BUDGET_TOKENS ? limit - 1 : null;
+  const exceeds = (tokens: JsonValue | undefined): boolean => typeof tokens === 'number' && tokens >= limit;
+  return {
+    ...(isObject(thinking) &&
+      exceeds(thinking['budget_tokens']) && {
+        thinking: budget === null ? { type: 'disabled' } : { ...thinking, budget_tokens: budget },
+      }),
+    ...(isObject(reasoning) &&
+      exceeds(reasoning['max_tokens']) && {
+        reasoning: budget === null ? { enabled: false } : { ...reasoning, max_tokens: budget },
+      }),
   };
 }
 

@@ -27,7 +27,7 @@ export function readUsage(usage: JsonObject | undefined): TokenUsage | undefined
     outputTokens,
     reasoningTokens: countAt(out, 'reasoning_tokens') ?? 0,
     outputAudioTokens: countAt(out, 'audio_tokens') ?? 0,
-    ...(typeof cost === 'number' && cost >= 0 && { reportedCostMicroUsd: Math.round(cost * MICRO_USD) }),
+    ...(typeof cost === 'number' && cost >= 0 && { reportedCostMicroUsd: cost * MICRO_USD }),
   };
 }
 

@@ -14,6 +14,7 @@ export const messages: Dialect = {
   id: 'messages',
   parse,
   unsupported,
+  leastOutputTokens: 1,
   write,
   readAnswer,
   writeAnswer,

@@ -138,7 +138,7 @@ describe('a whole answer', () => {
       ...NO_USAGE,
       inputTokens: 3,
       outputTokens: 2,
-      reportedCostMicroUsd: 123,
+      reportedCostMicroUsd: expect.closeTo(123, 6) as number,
     });
   });
 

@@ -4,7 +4,7 @@ import { parse } from './parse.js';
 import { ResponsesReader } from './reader.js';
 import { relay } from './relay.js';
 import { unsupported } from './unsupported.js';
-import { write } from './write.js';
+import { LEAST_OUTPUT_TOKENS, write } from './write.js';
 import { ResponsesWriter } from './writer.js';
 
 export { keepableItems, keepableOf, keepsItems, type KeptItem, referencedIds, withItems } from './items.js';
@@ -15,6 +15,7 @@ export const responses = {
   id: 'responses',
   parse,
   unsupported,
+  leastOutputTokens: LEAST_OUTPUT_TOKENS,
   write,
   readAnswer,
   writeAnswer,

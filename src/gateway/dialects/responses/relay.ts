@@ -17,10 +17,16 @@ const UNNAMED_WITH_RESPONSE =
 export const relay: Relay = {
   unsupported: (conversation, traits) => unsupportedByModel(conversation, traits, 'responses'),
 
-  request(body, _conversation, traits) {
+  request(body, { maxOutputTokens: limit }, traits) {
     const { model: _model, ...rest } = body;
     const include = includeOf(body, traits.efforts.length > 0);
-    return { ...rest, ...(include && { include }), ...inputOf(body), store: false };
+    return {
+      ...rest,
+      ...(limit !== undefined && { max_output_tokens: Math.min(limit, traits.maxOutputTokens) }),
+      ...(include && { include }),
+      ...inputOf(body),
+      store: false,
+    };
   },
 
   answer: (body, echo) => ({ ...body, model: echo.model }),

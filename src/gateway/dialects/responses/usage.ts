@@ -31,6 +31,6 @@ export function readUsage(response: JsonObject): TokenUsage | null {
     outputTokens: countAt(usage, 'output_tokens') ?? 0,
     reasoningTokens: countAt(output, 'reasoning_tokens') ?? 0,
     outputAudioTokens: countAt(output, 'audio_tokens') ?? 0,
-    ...(typeof cost === 'number' && cost >= 0 && { reportedCostMicroUsd: Math.round(cost * MICRO_USD) }),
+    ...(typeof cost === 'number' && cost >= 0 && { reportedCostMicroUsd: cost * MICRO_USD }),
   };
 }

@@ -19,7 +19,7 @@ import { given } from '../shapes.js';
 import { encryptedOf } from './sealed.js';
 
 /** Least that OpenAI takes for `max_output_tokens`; a smaller limit is a probe that wants any answer. */
-const LEAST_OUTPUT_TOKENS = 16;
+export const LEAST_OUTPUT_TOKENS = 16;
 const SERVICE_TIERS = ['auto', 'default', 'flex', 'priority'];
 const VERBOSITIES = ['low', 'medium', 'high'];
 
