@@ -1,7 +1,7 @@
 import { NO_USAGE, type UsageRecord } from '../../src/billing/usage.js';
 import { SyncHolds, type SyncHold, type SyncHoldParts } from '../../src/billing/sync-holds.js';
 import { newId } from '../../src/common/ids.js';
-import { type Database, queryRow, sql } from '../../src/database/database.js';
+import { type Database, execute, queryRow, sql } from '../../src/database/database.js';
 import { Logger } from '../../src/telemetry/logger.js';
 import { Metrics } from '../../src/telemetry/metrics.js';
 import { OpsEvents } from '../../src/telemetry/ops-events.js';
@@ -52,3 +52,13 @@ export const today = async (db: Database): Promise<string> =>
 
 export const openHolds = async (db: Database): Promise<number> =>
   (await queryRow<{ n: number }>(db, sql`SELECT count(*)::int AS n FROM gateway_hold`))?.n ?? -1;
+
+/** A key as jobs' holds read it; its id. */
+export async function newKey(db: Database, dailyBudgetMicroUsd: number | null): Promise<string> {
+  const id = newId('key');
+  await execute(
+    db,
+    sql`INSERT INTO api_key (id, name, daily_budget_micro_usd) VALUES (${id}, 'test', ${dailyBudgetMicroUsd}::bigint)`,
+  );
+  return id;
+}
