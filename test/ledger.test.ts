@@ -137,7 +137,7 @@ it('holds again for a replay, as another run', async () => {
 it('writes no hold where the statement it stands in accepted nothing', async () => {
   const work = newHold(10);
   const write = (accepted: boolean) =>
-    db.$queryRaw`WITH accepted AS (SELECT 1 WHERE ${accepted}), ${ledger.holdCtes({ ...work, from: sql`accepted` })} SELECT count(*) FROM budget`;
+    db.$queryRaw`WITH accepted AS (SELECT 1 WHERE ${accepted}), ${ledger.holdSql({ ...work, from: sql`accepted` }).ctes} SELECT count(*) FROM budget`;
   await write(false);
   expect(await kinds(work.workId)).toEqual([]);
   await write(true);

@@ -1,6 +1,10 @@
 import { newId } from '../common/ids.js';
-import { queryRow, queryRows, sql, sqlEmpty, type Sql, type Tx } from '../database/database.js';
+import { queryRow, queryRows, sql, sqlEmpty, sqlRaw, type Sql, type Tx } from '../database/database.js';
+import { refusalDetail } from '../database/refusal.js';
+import type { FullDay } from './budget-refusals.js';
 import type { PriceSnapshot } from './price.js';
+
+const TODAY = sqlRaw("(now() AT TIME ZONE 'UTC')::date");
 
 /** One run of one piece of work. */
 export interface WorkRun {
@@ -39,15 +43,28 @@ export interface DayTotals {
 /** What became of a close: `missing` where no hold was made. */
 export type Closed = 'closed' | 'already' | 'missing';
 
+/** Parts of a statement that holds. */
+export interface HoldSql {
+  /** `ledger AS (…), budget AS (…)`, to stand in a WITH list after the CTE named by `from`. */
+  ctes: Sql;
+  /**
+   * True where the day has room for the hold; where it has none, the whole statement is undone with an error that
+   * `overBudgetIn` reads. It must stand in the WHERE of the statement's own SELECT, or the budget is not looked at.
+   */
+  fits: Sql;
+}
+
 /**
- * The CTEs `ledger` and `budget`, to stand in a WITH list after the one named by `from`. A second hold of the same run is
- * no row and moves no counter.
+ * A second hold of the same run is no row and moves no counter. The budget is the key's as it is now. It is checked against
+ * the sum under the counters' row lock, which is taken last and held until the commit, so that of two at once the second
+ * counts the first, also where both are the first of their day. To raise undoes what was accepted with the hold in the same
+ * round trip, and the sum that was refused is the one that is told.
  */
-export function holdCtes(hold: Hold): Sql {
+export function holdSql(hold: Hold): HoldSql {
   const from = hold.from ? sql`FROM (SELECT 1 FROM ${hold.from} LIMIT 1) AS accepted` : sqlEmpty;
-  return sql`ledger AS (
+  const ctes = sql`ledger AS (
     INSERT INTO ledger_entry (id, key_id, day, work_id, run, kind, amount_micro_usd, price)
-    SELECT ${newId('led')}::text, ${hold.keyId}::text, (now() AT TIME ZONE 'UTC')::date, ${hold.workId}::text, ${hold.run}::int, 'hold',
+    SELECT ${newId('led')}::text, ${hold.keyId}::text, ${TODAY}, ${hold.workId}::text, ${hold.run}::int, 'hold',
            ${hold.amountMicroUsd}::bigint, ${JSON.stringify(hold.price)}::jsonb ${from}
     ON CONFLICT (work_id, run, kind) DO NOTHING
     RETURNING key_id, day, amount_micro_usd
@@ -55,8 +72,44 @@ export function holdCtes(hold: Hold): Sql {
     INSERT INTO budget_day (key_id, day, held_micro_usd)
     SELECT key_id, day, amount_micro_usd FROM ledger
     ON CONFLICT (key_id, day) DO UPDATE SET held_micro_usd = budget_day.held_micro_usd + excluded.held_micro_usd
-    RETURNING 1
+    RETURNING day, spent_micro_usd AS spent, held_micro_usd AS held,
+      (SELECT daily_budget_micro_usd FROM api_key WHERE id = ${hold.keyId}) AS most
   )`;
+  const fits = sql`coalesce((SELECT CASE WHEN most IS NULL OR spent + held <= most THEN true ELSE kiln_refuse(json_build_object(
+      'budget', most, 'spent', spent, 'held', held - ${hold.amountMicroUsd}::bigint, 'resets', day + 1)::text) END FROM budget), true)`;
+  return { ctes, fits };
+}
+
+/** A day without room, and the budget it has. */
+export interface FullBudget {
+  budgetMicroUsd: number;
+  day: FullDay;
+}
+
+type FullRow<N> = { budget: N; spent: N; held: N };
+const fullBudget = ({ budget, spent, held }: FullRow<bigint | number>, resetsAt: Date): FullBudget => ({
+  budgetMicroUsd: Number(budget),
+  day: { spentMicroUsd: Number(spent), heldMicroUsd: Number(held), resetsAt },
+});
+
+/** Why a statement with a hold was undone; null where that was something else. */
+export function overBudgetIn(error: unknown): FullBudget | null {
+  const detail = refusalDetail(error);
+  if (detail === null) return null;
+  const row = JSON.parse(detail) as FullRow<number> & { resets: string };
+  return fullBudget(row, new Date(`${row.resets}T00:00:00Z`));
+}
+
+/** The key's day, where it has no room for the amount; null where it has, and where the key has no budget. */
+export async function findFullBudget(tx: Tx, keyId: string, amountMicroUsd: number): Promise<FullBudget | null> {
+  const row = await queryRow<FullRow<bigint> & { resets: Date }>(
+    tx,
+    sql`SELECT k.daily_budget_micro_usd AS budget, coalesce(d.spent_micro_usd, 0) AS spent, coalesce(d.held_micro_usd, 0) AS held, ${TODAY} + 1 AS resets
+        FROM api_key k LEFT JOIN budget_day d ON d.key_id = k.id AND d.day = ${TODAY}
+        WHERE k.id = ${keyId} AND coalesce(d.spent_micro_usd, 0) + coalesce(d.held_micro_usd, 0) + ${amountMicroUsd}::bigint > k.daily_budget_micro_usd`,
+    { name: 'budget.full' },
+  );
+  return row && fullBudget(row, row.resets);
 }
 
 /**

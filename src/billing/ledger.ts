@@ -1,19 +1,26 @@
-import { execute, sql, type Sql, type Tx } from '../database/database.js';
+import type { KilnError } from '../common/errors.js';
+import { execute, sql, type Tx } from '../database/database.js';
 import { assertAmount } from './amount.js';
+import { type Affordable, budgetExceeded } from './budget-refusals.js';
 import {
   closeHold,
   dayCounters,
   dayBothWays,
-  holdCtes,
+  findFullBudget,
+  holdSql,
+  overBudgetIn,
   rowsOfWork,
   type Closed,
   type DayTotals,
+  type FullBudget,
   type Hold,
+  type HoldSql,
   type LedgerRow,
   type WorkRun,
 } from './ledger.repository.js';
 
-export type { DayTotals, Hold, LedgerKind, LedgerRow, WorkRun } from './ledger.repository.js';
+export { overBudgetIn, type FullBudget } from './ledger.repository.js';
+export type { DayTotals, Hold, HoldSql, LedgerKind, LedgerRow, WorkRun } from './ledger.repository.js';
 
 export interface DayProof {
   date: string;
@@ -30,6 +37,13 @@ function wasClosed(closed: Closed, { workId, run }: WorkRun): boolean {
   return closed === 'closed';
 }
 
+/** The refusal of a hold that `full` has no room for. */
+export const overBudget = (
+  full: FullBudget,
+  { amountMicroUsd }: Pick<Hold, 'amountMicroUsd'>,
+  affordable: (leftMicroUsd: number) => Affordable = () => ({}),
+): KilnError => budgetExceeded({ amountMicroUsd, ...full, affordable }, Date.now());
+
 /**
  * Append-only money: a hold before the work, one settle or one release after it. The counters of a key's UTC day change in
  * the same statement as the rows; a hold's day is the day of all that follows it.
@@ -37,15 +51,30 @@ function wasClosed(closed: Closed, { workId, run }: WorkRun): boolean {
 export class Ledger {
   constructor(private readonly db: Tx) {}
 
-  /** `ledger AS (…), budget AS (…)` for a statement of the caller's: no WITH before, no comma after. */
-  holdCtes(hold: Hold): Sql {
+  /** A hold under its key's budget, for a statement of the caller's. */
+  holdSql(hold: Hold): HoldSql {
     assertAmount(hold.amountMicroUsd);
-    return holdCtes(hold);
+    return holdSql(hold);
   }
 
-  /** Does nothing where this run is held already. */
+  /**
+   * Does nothing where this run is held already. Throws 429 `budget_exceeded` where the key's day has no room for it; then
+   * the transaction is over.
+   */
   async hold(tx: Tx, hold: Omit<Hold, 'from'>): Promise<void> {
-    await execute(tx, sql`WITH ${this.holdCtes(hold)} SELECT count(*) FROM budget`);
+    const { ctes, fits } = this.holdSql(hold);
+    await execute(tx, sql`WITH ${ctes} SELECT 1 WHERE ${fits}`).catch((error: unknown) => {
+      const full = overBudgetIn(error);
+      throw full ? overBudget(full, hold) : error;
+    });
+  }
+
+  /**
+   * Whether the key's day has no room for the amount by what is committed; null where it has. It saves writing what would be
+   * refused, and promises nothing.
+   */
+  async findFull(keyId: string, amountMicroUsd: number): Promise<FullBudget | null> {
+    return findFullBudget(this.db, keyId, amountMicroUsd);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalidRequest } from '../common/errors.js';
+import { invalidRequest, KilnError } from '../common/errors.js';
 import type { JsonObject, JsonValue } from '../common/json.js';
 import type { Adapter, ReferenceRole } from '../providers/contract.js';
 import { allowed, isStorable, lengthOf, shown } from './fields.js';
@@ -106,6 +106,16 @@ export function parseInput(model: Model, raw: unknown, param = 'input'): ParsedI
       input[name] = value as JsonValue;
   }
   return { input, operation, references };
+}
+
+export function isValidInput(model: Model, raw: unknown): boolean {
+  try {
+    parseInput(model, raw);
+    return true;
+  } catch (error) {
+    if (error instanceof KilnError) return false;
+    throw error;
+  }
 }
 
 function optionsProblem(issue: z.core.$ZodIssue, param: string): { field: string; message: string } {

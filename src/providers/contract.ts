@@ -131,6 +131,8 @@ export class ProviderError extends Error {
       retryAfterMs?: number;
       upstreamStatus?: number;
       param?: string;
+      /** What the provider says it took for the work that failed. */
+      upstreamCostMicroUsd?: number;
       /** The provider's own word, where clients know it: `context_length_exceeded`. */
       code?: string;
       raw?: string;

@@ -82,7 +82,7 @@ it.each(TABLE)('%s: %s → %s, %s', (phase, kind, action, code, more) => {
     disableCredential: more.credential ?? false,
     tellOps: more.ops ?? false,
     retryable: code !== 'invalid_input' && code !== 'content_policy',
-    charge: 'none',
+    charge: code === 'invalid_input' || code === 'content_policy' ? 'upstream' : 'none',
   });
   expect(PUBLIC_CODES).toContain(decision.code);
   // Only verdicts on the client's own words are quoted.

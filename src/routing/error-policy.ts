@@ -7,6 +7,9 @@ import { MINUTE_MS, SECOND_MS } from '../common/time.js';
  */
 export type Phase = 'submit' | 'poll' | 'ask' | 'download';
 
+/** What a job that ends with an error is charged: nothing, or what the provider says it took, which is mostly nothing. */
+export type Charge = 'none' | 'upstream';
+
 export interface Decision {
   /**
    * `fail`: the job ends. `retry`: the same route again. `next_route`: the next of the plan; where there is none, the same
@@ -23,36 +26,66 @@ export interface Decision {
   tellOps: boolean;
   /** Whether asking again may help; shown on the job's error. */
   retryable: boolean;
-  /** What a job that ends with this is charged. */
-  charge: 'none' | 'upstream';
+  charge: Charge;
   /** Tries on one route before it is given up; null: until the deadline. */
   tries: number | null;
 }
 
-/** What clients are told, by code. Provider texts reach them only where `quotes` says so. */
+/**
+ * What clients are told, by code. Provider texts reach them only where `quotes` says so. Only a verdict on the request itself
+ * costs its owner what a provider took for it; what else fails is the routes' doing, and its cost is ours.
+ */
 const PUBLIC = {
-  invalid_input: { message: 'The provider refused the input', retryable: false, quotes: true },
-  content_policy: { message: "The provider's content policy refused this", retryable: false, quotes: true },
+  invalid_input: { message: 'The provider refused the input', retryable: false, quotes: true, charge: 'upstream' },
+  content_policy: {
+    message: "The provider's content policy refused this",
+    retryable: false,
+    quotes: true,
+    charge: 'upstream',
+  },
   provider_unavailable: {
     message: 'The model is not available at the moment; try again later.',
     retryable: true,
     quotes: false,
+    charge: 'none',
   },
-  provider_rate_limited: { message: 'The model provider is busy; try again later.', retryable: true, quotes: false },
-  provider_timeout: { message: 'The model provider did not answer in time.', retryable: true, quotes: false },
-  provider_error: { message: 'The model provider failed to make this.', retryable: true, quotes: false },
+  provider_rate_limited: {
+    message: 'The model provider is busy; try again later.',
+    retryable: true,
+    quotes: false,
+    charge: 'none',
+  },
+  provider_timeout: {
+    message: 'The model provider did not answer in time.',
+    retryable: true,
+    quotes: false,
+    charge: 'none',
+  },
+  provider_error: {
+    message: 'The model provider failed to make this.',
+    retryable: true,
+    quotes: false,
+    charge: 'none',
+  },
   outcome_unknown: {
     message: 'The provider never said whether it accepted this job, so it was given up; nothing was charged.',
     retryable: true,
     quotes: false,
+    charge: 'none',
   },
-  result_expired: { message: 'The provider made a result, but no longer has it.', retryable: true, quotes: false },
+  result_expired: {
+    message: 'The provider made a result, but no longer has it.',
+    retryable: true,
+    quotes: false,
+    charge: 'none',
+  },
   result_unreachable: {
     message: 'The provider made a result, but it could not be downloaded.',
     retryable: true,
     quotes: false,
+    charge: 'none',
   },
-} as const satisfies Record<string, { message: string; retryable: boolean; quotes: boolean }>;
+} as const satisfies Record<string, { message: string; retryable: boolean; quotes: boolean; charge: Charge }>;
 
 export type PublicCode = keyof typeof PUBLIC;
 export const PUBLIC_CODES = Object.keys(PUBLIC) as PublicCode[];
@@ -160,7 +193,12 @@ function publicMessage(code: PublicCode, error: ProviderError): string {
   return said === '' ? `${message}.` : `${message}: ${said}`;
 }
 
-/** What a provider's error does to the attempt, its route and its job. Failed work is never charged: routes' costs are ours. */
+/** What a job that failed with this public code is charged; nothing where the code is not of a provider's error. */
+export function chargeOnFailure(code: string): Charge {
+  return Object.hasOwn(PUBLIC, code) ? PUBLIC[code as PublicCode].charge : 'none';
+}
+
+/** What a provider's error does to the attempt, its route and its job. */
 export function decide(error: ProviderError, phase: Phase, can: Capabilities): Decision {
   const found = ruleFor(error, phase, can);
   return {
@@ -171,7 +209,7 @@ export function decide(error: ProviderError, phase: Phase, can: Capabilities): D
     disableCredential: found.alarm === 'credential',
     tellOps: found.alarm !== 'quiet',
     retryable: PUBLIC[found.code].retryable,
-    charge: 'none',
+    charge: chargeOnFailure(found.code),
     tries: found.tries,
   };
 }

@@ -1,7 +1,7 @@
 import { NO_USAGE, type UsageRecord } from '../../src/billing/usage.js';
 import { SyncHolds, type SyncHold, type SyncHoldParts } from '../../src/billing/sync-holds.js';
 import { newId } from '../../src/common/ids.js';
-import { type Database, queryRow, sql } from '../../src/database/database.js';
+import { type Database, execute, queryRow, sql } from '../../src/database/database.js';
 import { Logger } from '../../src/telemetry/logger.js';
 import { Metrics } from '../../src/telemetry/metrics.js';
 import { OpsEvents } from '../../src/telemetry/ops-events.js';
@@ -52,3 +52,38 @@ export const today = async (db: Database): Promise<string> =>
 
 export const openHolds = async (db: Database): Promise<number> =>
   (await queryRow<{ n: number }>(db, sql`SELECT count(*)::int AS n FROM gateway_hold`))?.n ?? -1;
+
+/** A key as jobs' holds read it; its id. */
+export async function newKey(db: Database, dailyBudgetMicroUsd: number | null): Promise<string> {
+  const id = newId('key');
+  await execute(
+    db,
+    sql`INSERT INTO api_key (id, name, daily_budget_micro_usd) VALUES (${id}, 'test', ${dailyBudgetMicroUsd}::bigint)`,
+  );
+  return id;
+}
+
+/**
+ * From now on no transaction can commit a day above its key's budget, as this shows with `keyId`, which has one: what tries
+ * fails. Budgets must not be lowered meanwhile.
+ */
+export async function guardBudgets(db: Database, keyId: string): Promise<void> {
+  await execute(
+    db,
+    sql`CREATE FUNCTION guard_day() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF NEW.spent_micro_usd + NEW.held_micro_usd > (SELECT daily_budget_micro_usd FROM api_key WHERE id = NEW.key_id) THEN
+            RAISE EXCEPTION 'the day of % is overspent', NEW.key_id;
+          END IF;
+          RETURN NULL;
+        END $$`,
+  );
+  await execute(
+    db,
+    sql`CREATE CONSTRAINT TRIGGER guard_day AFTER INSERT OR UPDATE ON budget_day DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION guard_day()`,
+  );
+  const overspend = sql`INSERT INTO budget_day (key_id, day, held_micro_usd)
+    SELECT id, '2000-01-01', daily_budget_micro_usd + 1 FROM api_key WHERE id = ${keyId}`;
+  await expect(execute(db, overspend)).rejects.toThrow('overspent');
+}

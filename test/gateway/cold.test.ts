@@ -89,6 +89,8 @@ test('the bridge answers the first request, the GPU those after it is up', async
   expect(await usageOf(kiln, answer.headers.get('x-request-id'))).toMatchObject({
     status: 'ok',
     route: 'first/bridge',
+    // (10 × 1 + 5 × 2) × 2
+    chargedMicroUsd: 40,
   });
 });
 

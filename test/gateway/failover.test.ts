@@ -1,3 +1,4 @@
+import { queryRows, sql } from '../../src/database/database.js';
 import { type GatewayKiln, proofOf, routeOn, startGateway, textModel, usageOf, usageOnce } from './gateway.js';
 import {
   answers,
@@ -317,4 +318,9 @@ test('after all of that the books balance and nothing is held', async () => {
   expect(proof.balanced).toBe(true);
   expect(proof.counters.heldMicroUsd).toBe(0);
   expect(proof.counters.spentMicroUsd).toBeGreaterThan(0);
+  const odd = await queryRows(
+    kiln.database,
+    sql`SELECT work_id FROM ledger_entry GROUP BY work_id HAVING count(*) <> 2 OR count(*) FILTER (WHERE kind = 'hold') <> 1`,
+  );
+  expect(odd).toEqual([]);
 });

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Hold } from '../../billing/ledger.js';
-import { Ledger } from '../../billing/ledger.js';
+import { type FullBudget, type Hold, Ledger, overBudgetIn } from '../../billing/ledger.js';
 import { References, type StoredReference } from '../../assets/references.js';
 import { Database, execute, queryRow, sql, sqlEmpty, type Sql, type Tx } from '../../database/database.js';
 import { IdempotencyRepository, type IdempotencyScope } from '../../idempotency/idempotency.repository.js';
@@ -54,7 +53,9 @@ export type Created =
   /** A referenced asset was deleted between the check and the insert. */
   | { kind: 'asset_gone' }
   /** As many jobs wait already as the key may have waiting. */
-  | { kind: 'full'; queued: number };
+  | { kind: 'full'; queued: number }
+  /** The key's day has no room for the price. */
+  | { kind: 'over_budget'; full: FullBudget };
 
 const CONSTANT = sql`SELECT 1 AS one`;
 /** Advisory lock class of keys whose waiting jobs are counted: "room". */
@@ -66,7 +67,10 @@ const REPEAT_LIFE = sql`interval '10 minutes'`;
 /** Two clocks measured a request's age: the process's and the database's. */
 const AGE_MARGIN_MS = 1000;
 
-/** Accepts a job: idempotency, job and hold stand in one statement, which is one transaction and one round trip. */
+/**
+ * Accepts a job: idempotency, job, pins and hold stand in one statement, which is one transaction and one round trip, and
+ * undoes itself where the budget has no room.
+ */
 @Injectable()
 export class CreateRepository {
   constructor(
@@ -76,25 +80,18 @@ export class CreateRepository {
     private readonly idempotency: IdempotencyRepository,
   ) {}
 
-  /**
-   * With `maxQueued` creations of one key stand in line, for two that count at once would both find room. So do those of one
-   * facade request without a key: a first one that is still on its way and its repetition would otherwise both insert.
-   */
+  /** What is refused is undone as a whole: no job, no idempotency key, no pin. */
   async create(job: NewJob, idempotency: IdempotencyClaim | null, maxQueued: number | null): Promise<Created> {
-    const facade = idempotency === null ? job.facade : null;
-    if (maxQueued === null && facade === null) return this.insert(this.db, job, idempotency);
-    return this.db.transaction(async (tx) => {
-      if (facade) {
-        await execute(tx, sql`SELECT pg_advisory_xact_lock(${SAME_LOCK}::int, hashtext(${facade.fingerprint}))`);
-        const earlier = await this.findRepeated(job.keyId, facade, tx);
-        if (earlier) return earlier;
-      }
-      if (maxQueued === null) return this.insert(tx, job, idempotency);
-      await execute(tx, sql`SELECT pg_advisory_xact_lock(${ROOM_LOCK}::int, hashtext(${job.keyId}))`);
-      const queued = await this.countQueued(job.keyId, tx);
-      if (queued < maxQueued) return this.insert(tx, job, idempotency);
-      return (idempotency && (await this.findKnown(idempotency, tx))) ?? { kind: 'full', queued };
+    return this.accept(job, idempotency, maxQueued).catch((error: unknown) => {
+      const full = overBudgetIn(error);
+      if (full === null) throw error;
+      return { kind: 'over_budget', full };
     });
+  }
+
+  /** The key's day, where it has no room for this. */
+  async findFullBudget(keyId: string, amountMicroUsd: number): Promise<FullBudget | null> {
+    return this.ledger.findFull(keyId, amountMicroUsd);
   }
 
   /**
@@ -133,6 +130,27 @@ export class CreateRepository {
     return Number(row?.n ?? 0);
   }
 
+  /**
+   * With `maxQueued` creations of one key stand in line, for two that count at once would both find room. So do those of one
+   * facade request without a key: a first one that is still on its way and its repetition would otherwise both insert.
+   */
+  private async accept(job: NewJob, idempotency: IdempotencyClaim | null, maxQueued: number | null): Promise<Created> {
+    const facade = idempotency === null ? job.facade : null;
+    if (maxQueued === null && facade === null) return this.insert(this.db, job, idempotency);
+    return this.db.transaction(async (tx) => {
+      if (facade) {
+        await execute(tx, sql`SELECT pg_advisory_xact_lock(${SAME_LOCK}::int, hashtext(${facade.fingerprint}))`);
+        const earlier = await this.findRepeated(job.keyId, facade, tx);
+        if (earlier) return earlier;
+      }
+      if (maxQueued === null) return this.insert(tx, job, idempotency);
+      await execute(tx, sql`SELECT pg_advisory_xact_lock(${ROOM_LOCK}::int, hashtext(${job.keyId}))`);
+      const queued = await this.countQueued(job.keyId, tx);
+      if (queued < maxQueued) return this.insert(tx, job, idempotency);
+      return (idempotency && (await this.findKnown(idempotency, tx))) ?? { kind: 'full', queued };
+    });
+  }
+
   private async insert(db: Tx, job: NewJob, idempotency: IdempotencyClaim | null): Promise<Created> {
     const hold: Hold = {
       keyId: job.keyId,
@@ -142,6 +160,7 @@ export class CreateRepository {
       price: job.price,
       from: sql`created`,
     };
+    const { ctes, fits } = this.ledger.holdSql(hold);
     const pins = this.references.pinCtes(job.id, job.references, sql`created`);
     const accepted = idempotency
       ? this.idempotency.claimForWork(idempotency, idempotency.fingerprint, job.id)
@@ -151,8 +170,8 @@ export class CreateRepository {
       sql`WITH accepted AS (${accepted}),
             created AS (${insertSql(job)}),
             ${pins ? sql`${pins},` : sqlEmpty}
-            ${this.ledger.holdCtes(hold)}
-          SELECT * FROM created`,
+            ${ctes}
+          SELECT * FROM created WHERE ${fits}`,
       // References vary the statement, pins or none.
       job.references.length > 0 ? undefined : { name: idempotency ? 'job.create.once' : 'job.create' },
     );

@@ -1,5 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { References } from '../../assets/references.js';
+import { affordableOf } from '../../billing/affordable.js';
+import { type FullBudget, overBudget } from '../../billing/ledger.js';
+import { isValidInput } from '../../catalog/input.js';
 import { conflict, KilnError } from '../../common/errors.js';
 import { newId, sha256Hex } from '../../common/ids.js';
 import { canonicalJson } from '../../common/json.js';
@@ -74,12 +77,12 @@ export class JobCreation {
 
     const request = await this.requests.read(key, body);
     if (body.webhook) await this.webhooks.assertTarget(body.webhook.url, 'webhook.url');
-    const queued = await this.queuedWhenFull(key);
-    if (queued !== null) {
-      // What fills the queue may be the very job that this repeats, created since the first look.
+    const refusal = await this.refusalOf(key, body, request);
+    if (refusal) {
+      // What takes the last place or money may be the very job that this repeats, created since the first look.
       const meanwhile = await sentBefore();
       if (meanwhile) return this.attach(meanwhile.jobId, meanwhile.same);
-      throw tooMany(queued, key);
+      throw refusal;
     }
     const stored =
       request.parsed.references.length === 0 ? [] : await this.references.accept(key.id, request.parsed.references);
@@ -91,6 +94,8 @@ export class JobCreation {
         throw conflict('A referenced upload or output was deleted while the job was being created.', 'asset_deleted');
       case 'full':
         throw tooMany(created.queued, key);
+      case 'over_budget':
+        throw tooDear(created.full, body, request);
       case 'created':
         await reach('create.inserted', created.job.id);
         this.start.begin(created.job, request.wake);
@@ -105,11 +110,18 @@ export class JobCreation {
     return { job, created: false };
   }
 
-  /** Early, so that a full key's media is not taken in; what counts is the count beside the insert. Null: there is room. */
-  private async queuedWhenFull(key: AuthKey): Promise<number | null> {
-    if (key.maxQueuedJobs === null) return null;
-    const queued = await this.rows.countQueued(key.id);
-    return queued >= key.maxQueuedJobs ? queued : null;
+  /**
+   * Early, so that nothing is written and no media taken in for a job that a full queue or a spent budget refuses. What
+   * counts is the count, and the sum, beside the insert. Null: there is room.
+   */
+  private async refusalOf(key: AuthKey, body: CreateJobBody, request: JobRequest): Promise<KilnError | null> {
+    if (key.maxQueuedJobs !== null) {
+      const queued = await this.rows.countQueued(key.id);
+      if (queued >= key.maxQueuedJobs) return tooMany(queued, key);
+    }
+    if (key.dailyBudgetMicroUsd === null) return null;
+    const full = await this.rows.findFullBudget(key.id, request.price.amountMicroUsd);
+    return full && tooDear(full, body, request);
   }
 
   private rowOf(
@@ -149,6 +161,11 @@ const tooMany = (queued: number, key: AuthKey): KilnError =>
   new KilnError(429, 'rate_limit_exceeded', `This key has ${queued} jobs waiting; its limit is ${key.maxQueuedJobs}.`, {
     retryAfterSeconds: RETRY_WHEN_FULL_SECONDS,
   });
+
+function tooDear(full: FullBudget, body: CreateJobBody, { model, parsed, price }: JobRequest): KilnError {
+  const isAllowed = (name: string, value: number): boolean => isValidInput(model, { ...body.input, [name]: value });
+  return overBudget(full, price, (leftMicroUsd) => affordableOf(model, parsed.input, leftMicroUsd, isAllowed));
+}
 
 /** The hash is of parsed fields, so that spacing and key order do not matter; a data URI's bytes are in its text. */
 const claimOf = (

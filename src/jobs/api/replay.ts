@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { References } from '../../assets/references.js';
-import { Ledger } from '../../billing/ledger.js';
+import { Ledger, overBudget } from '../../billing/ledger.js';
 import { conflict, KilnError, unusable } from '../../common/errors.js';
 import { Database, sql } from '../../database/database.js';
 import { Notifier } from '../engine/notifier.js';
@@ -71,9 +71,14 @@ export class JobReplay {
     return { ...planned, priceMicroUsd: Number(job.heldMicroUsd) };
   }
 
-  /** `expectedRun` makes a batch safe to repeat: a job that was replayed meanwhile is left alone (null). */
+  /**
+   * Throws as `plan` does, and 429 where the owner's day has no room for the price, whoever asks. `expectedRun` makes a batch safe to repeat:
+   * a job that was replayed meanwhile is left alone (null).
+   */
   async replay(job: JobRow, options: { route?: string; expectedRun?: number } = {}): Promise<JobRow | null> {
-    const { routes, wake } = await this.plan(job, options.route);
+    const { routes, wake, priceMicroUsd: amountMicroUsd } = await this.plan(job, options.route);
+    const full = await this.ledger.findFull(job.keyId, amountMicroUsd);
+    if (full) throw overBudget(full, { amountMicroUsd });
     const preparing = job.references.length > 0;
     const replayed = await this.db
       .transaction(async (tx) => {

@@ -224,11 +224,11 @@ export class AttemptFailures {
       inTransaction: async (tx) => {
         await this.attempts.close(tx, attempt.id, {
           state,
-          ...(error ? { error: toAttemptError(error, shown.code) } : {}),
+          ...failureOf(error, shown.code),
         });
       },
     });
-    const end = { state, ...(error ? { error: toAttemptError(error, shown.code) } : {}) };
+    const end = { state, ...failureOf(error, shown.code) };
     if (!ended) await this.outcomes.closeAttempt(claim.job.id, attempt.id, end, { onlyIfOver: true });
     return 'idle';
   }
@@ -274,6 +274,16 @@ const unknownLeftMs = (claim: Claim, attempt: AttemptRow): number =>
 
 const hasNextRoute = (claim: Claim): boolean =>
   claim.job.routing.allowFallback && claim.job.planIndex + 1 < claim.job.plan.length;
+
+/** What is written down of an attempt that failed. */
+function failureOf(
+  error: ProviderError | null,
+  code: string,
+): { error?: AttemptError; upstreamCostMicroUsd?: number | null } {
+  return error
+    ? { error: toAttemptError(error, code), upstreamCostMicroUsd: error.detail.upstreamCostMicroUsd ?? null }
+    : {};
+}
 
 export function toAttemptError(error: ProviderError, code: string): AttemptError {
   return {

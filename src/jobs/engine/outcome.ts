@@ -13,6 +13,7 @@ import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobError, JobRow } from '../store/rows.js';
 import { JobViews } from '../view/job-views.js';
 import { Doorbell } from './doorbell.js';
+import { chargeOf } from './job-charge.js';
 import { Notifier } from './notifier.js';
 
 export interface End {
@@ -136,20 +137,17 @@ export class Outcomes {
   }
 
   /**
-   * Settles or releases the hold of a job that is over, once no attempt of it may still be working. Succeeded: the price, at
-   * once, for strays no longer change it.
-   * Canceled by the client after the provider had done the work: the price, for it was bought. Else nothing.
+   * Settles or releases the hold of a job that is over, once no attempt of it may still be working; of one that succeeded at
+   * once, for strays no longer change its price.
    */
   private async closeMoney(tx: Tx, job: JobRow): Promise<JobRow> {
     if (!isTerminal(job.status) || job.chargedMicroUsd !== null) return job;
     if (job.status !== 'succeeded' && (await this.attempts.countOpen(tx, job.id)) > 0) return job;
-    const bought =
-      job.status === 'succeeded' ||
-      (job.status === 'canceled' && (await this.attempts.anySucceeded(tx, job.id, job.run)));
+    const amountMicroUsd = chargeOf(job, await this.attempts.ofRun(job.id, job.run, tx));
     const work = { workId: job.id, run: job.run };
-    if (bought) await this.ledger.settle(tx, { ...work, amountMicroUsd: Number(job.heldMicroUsd) });
-    else await this.ledger.release(tx, { ...work, reason: job.error?.code ?? job.status });
-    const chargedMicroUsd = bought ? job.heldMicroUsd : 0n;
+    if (amountMicroUsd === null) await this.ledger.release(tx, { ...work, reason: job.error?.code ?? job.status });
+    else await this.ledger.settle(tx, { ...work, amountMicroUsd });
+    const chargedMicroUsd = BigInt(amountMicroUsd ?? 0);
     await this.jobs.charge(tx, job.id, chargedMicroUsd);
     return { ...job, chargedMicroUsd };
   }

@@ -92,10 +92,13 @@ export function throwUnlessGood(answer: HttpAnswer, effect: Effect, nowMs: numbe
 const POLICY_TEXT =
   /risk.?control|content (risk|safety|security|polic)|sensitive|violat|prohibited|inappropriate|moderation|community (guideline|polic)|风控|敏感|违规/i;
 
-/** A run that failed. Whether a failed run is billed is not documented; one that content control stopped made nothing. */
-export function runError(message: string | null | undefined): ProviderError {
+/**
+ * A run that failed. Whether a failed run is billed is not documented: it is where the task says so. One that content control
+ * stopped made nothing.
+ */
+export function runError(message: string | null | undefined, upstreamCostMicroUsd?: number): ProviderError {
   const text = message?.trim() || 'the task failed without a reason';
   return POLICY_TEXT.test(text)
-    ? new ProviderError('content_policy', 'rejected', text.slice(0, 500))
-    : new ProviderError('internal', 'unknown', text.slice(0, 500));
+    ? new ProviderError('content_policy', 'rejected', text.slice(0, 500), { upstreamCostMicroUsd })
+    : new ProviderError('internal', 'unknown', text.slice(0, 500), { upstreamCostMicroUsd });
 }

@@ -237,6 +237,17 @@ describe('kling poll', () => {
     });
   });
 
+  test('a failed task costs what it says that it took', async () => {
+    const billing = [{ charge_type: 'cash', currency: 'USD', amount: '0.21' }];
+    const message = 'Sensitive words in the prompt';
+    const cost = async (more: object) => {
+      const state = await poll(withTask({ status: 'failed', message, ...more }));
+      return state.state === 'failed' ? state.error.detail.upstreamCostMicroUsd : 'not failed';
+    };
+    expect(await cost({ billing })).toBe(210_000);
+    expect(await cost({})).toBeUndefined();
+  });
+
   test("a word of tomorrow is the poll's error, not the task's end", async () => {
     await expect(poll(withTask({ status: 'postprocessing' }))).rejects.toMatchObject({ kind: 'internal' });
   });

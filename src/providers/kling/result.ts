@@ -35,7 +35,7 @@ function stateOf(
   const word = status.toLowerCase();
   if (WAITING.has(word)) return { state: 'pending', started: false };
   if (RUNNING.has(word)) return { state: 'pending', started: true };
-  if (FAILED.has(word)) return { state: 'failed', error: runError(message || `the task is ${word}`) };
+  if (FAILED.has(word)) return { state: 'failed', error: runError(message || `the task is ${word}`, cost) };
   // A word of tomorrow says nothing of the run: asking again costs nothing, giving up would.
   if (!DONE.has(word)) throw new ProviderError('internal', 'unknown', `unknown task status ${word.slice(0, 40)}`);
   const artifacts = urls.map((url): Artifact => ({ type: 'video', contentType: 'video/mp4', source: { url } }));
