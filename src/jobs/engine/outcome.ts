@@ -13,6 +13,7 @@ import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobError, JobRow } from '../store/rows.js';
 import { JobViews } from '../view/job-views.js';
 import { Doorbell } from './doorbell.js';
+import { jobUsage, upstreamCostOf } from './job-usage.js';
 import { Notifier } from './notifier.js';
 
 export interface End {
@@ -119,7 +120,7 @@ export class Outcomes {
       const job = await this.jobs.lock(tx, jobId);
       if (onlyIfOver && job && !isTerminal(job.status)) return null;
       const won = await this.attempts.close(tx, attemptId, end);
-      if (won && job) await this.closeMoney(tx, job);
+      if (won && job) await (job.chargedMicroUsd === null ? this.closeMoney(tx, job) : this.noteCost(tx, job));
       return won ? job : null;
     });
     if (!closed) return false;
@@ -136,22 +137,35 @@ export class Outcomes {
   }
 
   /**
-   * Settles or releases the hold of a job that is over, once no attempt of it may still be working. Succeeded: the price, at
-   * once, for strays no longer change it.
+   * Settles or releases the hold of a job that is over and writes its usage record, once no attempt of it may still be
+   * working. Succeeded: the price, at once, for strays no longer change it.
    * Canceled by the client after the provider had done the work: the price, for it was bought. Else nothing.
    */
   private async closeMoney(tx: Tx, job: JobRow): Promise<JobRow> {
     if (!isTerminal(job.status) || job.chargedMicroUsd !== null) return job;
     if (job.status !== 'succeeded' && (await this.attempts.countOpen(tx, job.id)) > 0) return job;
+    const attempts = await this.attempts.ofRun(job.id, job.run, tx);
     const bought =
-      job.status === 'succeeded' ||
-      (job.status === 'canceled' && (await this.attempts.anySucceeded(tx, job.id, job.run)));
-    const work = { workId: job.id, run: job.run };
+      job.status === 'succeeded' || (job.status === 'canceled' && attempts.some(({ state }) => state === 'succeeded'));
+    const outputs =
+      job.status === 'succeeded' ? ((await this.assets.outputs.forJobs([job.id], tx)).get(job.id) ?? []) : [];
+    const usage = jobUsage(
+      job,
+      attempts,
+      outputs.filter(({ run }) => run === job.run),
+    );
+    const work = { workId: job.id, run: job.run, usage };
     if (bought) await this.ledger.settle(tx, { ...work, amountMicroUsd: Number(job.heldMicroUsd) });
     else await this.ledger.release(tx, { ...work, reason: job.error?.code ?? job.status });
     const chargedMicroUsd = bought ? job.heldMicroUsd : 0n;
     await this.jobs.charge(tx, job.id, chargedMicroUsd);
     return { ...job, chargedMicroUsd };
+  }
+
+  /** A stray that ended after its run may have cost Kiln something, too. */
+  private async noteCost(tx: Tx, job: JobRow): Promise<void> {
+    const attempts = await this.attempts.ofRun(job.id, job.run, tx);
+    await this.ledger.noteUpstreamCost(tx, { workId: job.id, run: job.run }, upstreamCostOf(job, attempts));
   }
 
   private async writeWebhook(tx: Tx, job: JobRow, type: string): Promise<string[]> {

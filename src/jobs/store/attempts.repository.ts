@@ -15,11 +15,8 @@ export type RunningAttempt = Pick<AttemptRow, 'id' | 'jobId' | 'provider' | 'end
 export class AttemptsRepository {
   constructor(private readonly db: Database) {}
 
-  async ofRun(jobId: string, run: number): Promise<AttemptRow[]> {
-    const rows = await queryRows(
-      this.db,
-      sql`SELECT * FROM attempt WHERE job_id = ${jobId} AND run = ${run} ORDER BY seq`,
-    );
+  async ofRun(jobId: string, run: number, db: Tx = this.db): Promise<AttemptRow[]> {
+    const rows = await queryRows(db, sql`SELECT * FROM attempt WHERE job_id = ${jobId} AND run = ${run} ORDER BY seq`);
     return rows.map((row) => camelRow<AttemptRow>(row));
   }
 
@@ -211,14 +208,6 @@ export class AttemptsRepository {
       tx,
       sql`UPDATE attempt SET wake_at = least(coalesce(wake_at, now()), now()) WHERE job_id = ${jobId} AND state = ANY(${OPEN})`,
     );
-  }
-
-  async anySucceeded(tx: Tx, jobId: string, run: number): Promise<boolean> {
-    const row = await queryRow(
-      tx,
-      sql`SELECT 1 AS one FROM attempt WHERE job_id = ${jobId} AND run = ${run}::int AND state = 'succeeded' LIMIT 1`,
-    );
-    return row !== null;
   }
 
   /** What these providers are working on, with no more of each row than a progress socket needs. */
