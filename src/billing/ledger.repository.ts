@@ -24,6 +24,7 @@ export type LedgerKind = 'hold' | 'settle' | 'release';
 
 export interface LedgerRow {
   id: string;
+  keyId: string;
   /** UTC day of the hold, which its settle and release bear too: YYYY-MM-DD. */
   day: string;
   workId: string;
@@ -122,11 +123,11 @@ export async function noteUpstreamCost(tx: Tx, { workId, run }: WorkRun, microUs
   );
 }
 
-export async function rowsOfWork(tx: Tx, keyId: string, workId: string): Promise<LedgerRow[]> {
+export async function rowsOfWork(tx: Tx, keyId: string | null, workId: string): Promise<LedgerRow[]> {
   const rows = await queryRows<Omit<LedgerRow, 'amountMicroUsd'> & { amountMicroUsd: bigint }>(
     tx,
-    sql`SELECT id, day::text AS day, work_id AS "workId", run, kind, amount_micro_usd AS "amountMicroUsd", price, reason, created_at AS "createdAt"
-        FROM ledger_entry WHERE key_id = ${keyId} AND work_id = ${workId} ORDER BY run, created_at, id`,
+    sql`SELECT id, key_id AS "keyId", day::text AS day, work_id AS "workId", run, kind, amount_micro_usd AS "amountMicroUsd", price, reason, created_at AS "createdAt"
+        FROM ledger_entry WHERE work_id = ${workId} ${keyId === null ? sqlEmpty : sql`AND key_id = ${keyId}`} ORDER BY run, created_at, id`,
   );
   return rows.map((row) => ({ ...row, amountMicroUsd: Number(row.amountMicroUsd) }));
 }

@@ -1,7 +1,7 @@
 import type { Page } from '../common/page.js';
 import { execute, sql, type Sql, type Tx } from '../database/database.js';
 import { assertAmount } from './amount.js';
-import { proveDay, type DayProof } from './day-proof.repository.js';
+import { proveDay, today, type DayProof, type Today } from './days.repository.js';
 import {
   closeHold,
   dayCounters,
@@ -19,7 +19,7 @@ import {
 import type { UsageRecord } from './usage.js';
 import { usageRow } from './usage-row.js';
 
-export type { DayProof } from './day-proof.repository.js';
+export type { DayProof, Today } from './days.repository.js';
 export type { DayTotals, Hold, LedgerKind, LedgerRow, WorkRun } from './ledger.repository.js';
 
 function wasClosed(closed: Closed, { workId, run }: WorkRun): boolean {
@@ -72,14 +72,19 @@ export class Ledger {
     await noteUpstreamCost(tx, work, microUsd);
   }
 
-  /** Rows of one piece of work, oldest first. */
-  async forWork(keyId: string, workId: string): Promise<LedgerRow[]> {
+  /** Rows of one piece of work, oldest first; null for a key finds those of any. */
+  async forWork(keyId: string | null, workId: string): Promise<LedgerRow[]> {
     return rowsOfWork(this.db, keyId, workId);
   }
 
   /** Counters of a UTC day, YYYY-MM-DD. */
   async day(keyId: string, date: string): Promise<DayTotals> {
     return dayCounters(this.db, keyId, date);
+  }
+
+  /** Today's counters, by the database's clock. */
+  async today(keyId: string): Promise<Today> {
+    return today(this.db, keyId);
   }
 
   /** Counters beside the same numbers recomputed from the rows. */

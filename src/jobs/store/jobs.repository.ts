@@ -47,11 +47,12 @@ export class JobsRepository {
     return row && camelRow<JobRow>(row);
   }
 
-  /** What this request made; null where it made none, or a deleted one. */
-  async ofRequest(keyId: string, requestId: string): Promise<JobRow | null> {
+  /** What this request made; null where it made none, or a deleted one. Without a key, whosever it is. */
+  async ofRequest(keyId: string | null, requestId: string): Promise<JobRow | null> {
     const row = await queryRow(
       this.db,
-      sql`SELECT * FROM job WHERE request_id = ${requestId} AND key_id = ${keyId} AND deleted_at IS NULL LIMIT 1`,
+      sql`SELECT * FROM job WHERE request_id = ${requestId} AND deleted_at IS NULL
+            ${keyId === null ? sqlEmpty : sql`AND key_id = ${keyId}`} LIMIT 1`,
     );
     return row && camelRow<JobRow>(row);
   }

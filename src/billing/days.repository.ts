@@ -19,6 +19,25 @@ export interface DayProof {
   usage: { records: number; chargedMicroUsd: number } | null;
 }
 
+export interface Today extends DayTotals {
+  /** YYYY-MM-DD. */
+  date: string;
+  /** The next midnight UTC. */
+  resetsAt: Date;
+}
+
+export async function today(db: Tx, keyId: string): Promise<Today> {
+  const row = await queryRow<{ date: string; resetsAt: Date; spent: bigint | null; held: bigint | null }>(
+    db,
+    sql`SELECT day::text AS date, (day + 1)::timestamp AT TIME ZONE 'UTC' AS "resetsAt", spent_micro_usd AS spent, held_micro_usd AS held
+        FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) today
+        LEFT JOIN (SELECT * FROM budget_day WHERE key_id = ${keyId}) counters USING (day)`,
+  );
+  if (!row) throw new Error('today is a row');
+  const { date, resetsAt, spent, held } = row;
+  return { date, resetsAt, spentMicroUsd: Number(spent ?? 0n), heldMicroUsd: Number(held ?? 0n) };
+}
+
 const months = sqlRaw(String(USAGE_MONTHS));
 
 /** The only parameters are $1, the key's id, and $2, the day: it is shown to clients, who can follow it. */
