@@ -1,4 +1,5 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { AccountModule } from './account/account.module.js';
 import { AssetsModule } from './assets/assets.module.js';
 import { Links } from './assets/links.js';
 import type { Variant } from './assets/media-types.js';
@@ -71,6 +72,7 @@ export class AppModule {
         GatewayModule,
         JobsModule,
         FacadesModule,
+        AccountModule,
         OpsModule,
         ...(workers === null ? [] : [workers]),
       ],

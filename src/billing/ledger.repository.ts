@@ -1,8 +1,12 @@
 import { newId } from '../common/ids.js';
-import { queryRow, queryRows, sql, sqlEmpty, sqlRaw, type Sql, type Tx } from '../database/database.js';
+import type { JsonObject } from '../common/json.js';
+import { type Page, pageArgs } from '../common/page.js';
+import { execute, queryRow, queryRows, sql, sqlEmpty, sqlRaw, type Sql, type Tx } from '../database/database.js';
 import { refusalDetail } from '../database/refusal.js';
 import type { FullDay } from './budget-refusals.js';
 import type { PriceSnapshot } from './price.js';
+import { usageId } from './usage.js';
+import { USAGE_COLUMNS } from './usage-row.js';
 
 const TODAY = sqlRaw("(now() AT TIME ZONE 'UTC')::date");
 
@@ -24,6 +28,7 @@ export type LedgerKind = 'hold' | 'settle' | 'release';
 
 export interface LedgerRow {
   id: string;
+  keyId: string;
   /** UTC day of the hold, which its settle and release bear too: YYYY-MM-DD. */
   day: string;
   workId: string;
@@ -112,13 +117,22 @@ export async function findFullBudget(tx: Tx, keyId: string, amountMicroUsd: numb
   return row && fullBudget(row, row.resets);
 }
 
+const usageNames = sqlRaw(USAGE_COLUMNS.map(([name]) => name).join(', '));
+const usageTypes = sqlRaw(USAGE_COLUMNS.map(([name, type]) => `${name} ${type}`).join(', '));
+
 /**
  * Closes a hold in one statement. The partial unique index on (work_id, run) of settle and release rows lets one of them
- * through, and the counters move only with it. `chargeMicroUsd` above the hold is cut to it.
+ * through, and the counters move and the usage record is written only with it. `chargeMicroUsd` above the hold is cut to
+ * it. `usage` has the columns of the record, null for none.
  */
 export async function closeHold(
   tx: Tx,
-  close: WorkRun & { kind: 'settle' | 'release'; chargeMicroUsd: number; reason: string | null },
+  close: WorkRun & {
+    kind: 'settle' | 'release';
+    chargeMicroUsd: number;
+    reason: string | null;
+    usage: JsonObject | null;
+  },
 ): Promise<Closed> {
   const amount =
     close.kind === 'settle'
@@ -141,6 +155,12 @@ export async function closeHold(
       FROM hold, closing
       WHERE budget_day.key_id = hold.key_id AND budget_day.day = hold.day
       RETURNING 1
+    ), used AS (
+      INSERT INTO usage_record (id, key_id, day, charged_micro_usd, ${usageNames})
+      SELECT ${usageId(close.workId, close.run)}::text, hold.key_id, hold.day, ${spent}, u.*
+      FROM hold CROSS JOIN closing CROSS JOIN json_to_record(${close.usage && JSON.stringify(close.usage)}::json) AS u(${usageTypes})
+      WHERE ${close.usage !== null}::boolean
+      ON CONFLICT (id) DO NOTHING
     )
     SELECT (SELECT count(*) FROM hold) AS held, (SELECT count(*) FROM closing) AS closed`,
   );
@@ -148,13 +168,37 @@ export async function closeHold(
   return row.closed > 0n ? 'closed' : 'already';
 }
 
-export async function rowsOfWork(tx: Tx, keyId: string, workId: string): Promise<LedgerRow[]> {
+/** What a run has cost Kiln by now: an attempt may end, and be billed, after the run. */
+export async function noteUpstreamCost(tx: Tx, { workId, run }: WorkRun, microUsd: number): Promise<void> {
+  await execute(
+    tx,
+    sql`UPDATE usage_record SET upstream_cost_micro_usd = ${microUsd}::bigint WHERE id = ${usageId(workId, run)}`,
+  );
+}
+
+export async function rowsOfWork(tx: Tx, keyId: string | null, workId: string): Promise<LedgerRow[]> {
   const rows = await queryRows<Omit<LedgerRow, 'amountMicroUsd'> & { amountMicroUsd: bigint }>(
     tx,
-    sql`SELECT id, day::text AS day, work_id AS "workId", run, kind, amount_micro_usd AS "amountMicroUsd", price, reason, created_at AS "createdAt"
-        FROM ledger_entry WHERE key_id = ${keyId} AND work_id = ${workId} ORDER BY run, created_at, id`,
+    sql`SELECT id, key_id AS "keyId", day::text AS day, work_id AS "workId", run, kind, amount_micro_usd AS "amountMicroUsd", price, reason, created_at AS "createdAt"
+        FROM ledger_entry WHERE work_id = ${workId} ${keyId === null ? sqlEmpty : sql`AND key_id = ${keyId}`} ORDER BY run, created_at, id`,
   );
   return rows.map((row) => ({ ...row, amountMicroUsd: Number(row.amountMicroUsd) }));
+}
+
+export async function entriesOfDay(tx: Tx, keyId: string, date: string, page: Page): Promise<LedgerRow[]> {
+  const { id, ...args } = pageArgs(page);
+  const rows = await tx.ledgerEntry.findMany({ where: { keyId, day: new Date(date), id }, ...args });
+  return rows.map((row) => ({
+    ...row,
+    day: date,
+    kind: row.kind as LedgerKind,
+    price: row.price as PriceSnapshot,
+    amountMicroUsd: Number(row.amountMicroUsd),
+  }));
+}
+
+export async function hasEntry(tx: Tx, keyId: string, id: string): Promise<boolean> {
+  return (await tx.ledgerEntry.count({ where: { keyId, id } })) > 0;
 }
 
 type Totals = { spent: bigint; held: bigint };
@@ -171,24 +215,4 @@ export async function dayCounters(tx: Tx, keyId: string, date: string): Promise<
       sql`SELECT spent_micro_usd AS spent, held_micro_usd AS held FROM budget_day WHERE key_id = ${keyId} AND day = ${date}::date`,
     ),
   );
-}
-
-/** The counters, and the same two numbers from the rows alone: in one statement, so as of one moment. */
-export async function dayBothWays(
-  tx: Tx,
-  keyId: string,
-  date: string,
-): Promise<{ rows: number; fromRows: DayTotals; counters: DayTotals }> {
-  const row = await queryRow<Totals & { rows: bigint; countedSpent: bigint | null; countedHeld: bigint | null }>(
-    tx,
-    sql`SELECT count(*) AS rows,
-          (SELECT spent_micro_usd FROM budget_day WHERE key_id = ${keyId} AND day = ${date}::date) AS "countedSpent",
-          (SELECT held_micro_usd FROM budget_day WHERE key_id = ${keyId} AND day = ${date}::date) AS "countedHeld",
-          coalesce(sum(e.amount_micro_usd) FILTER (WHERE e.kind = 'settle'), 0)::bigint AS spent,
-          coalesce(sum(e.amount_micro_usd) FILTER (WHERE e.kind = 'hold' AND NOT EXISTS (
-            SELECT 1 FROM ledger_entry c WHERE c.work_id = e.work_id AND c.run = e.run AND c.kind IN ('settle', 'release'))), 0)::bigint AS held
-        FROM ledger_entry e WHERE e.key_id = ${keyId} AND e.day = ${date}::date`,
-  );
-  const counted = { spent: row?.countedSpent ?? 0n, held: row?.countedHeld ?? 0n };
-  return { rows: Number(row?.rows ?? 0n), fromRows: totals(row), counters: totals(counted) };
 }

@@ -1,13 +1,17 @@
 import type { KilnError } from '../common/errors.js';
+import type { Page } from '../common/page.js';
 import { execute, sql, type Tx } from '../database/database.js';
 import { assertAmount } from './amount.js';
 import { type Affordable, budgetExceeded } from './budget-refusals.js';
+import { proveDay, today, type DayProof, type Today } from './days.repository.js';
 import {
   closeHold,
   dayCounters,
-  dayBothWays,
+  entriesOfDay,
   findFullBudget,
+  hasEntry,
   holdSql,
+  noteUpstreamCost,
   overBudgetIn,
   rowsOfWork,
   type Closed,
@@ -18,19 +22,12 @@ import {
   type LedgerRow,
   type WorkRun,
 } from './ledger.repository.js';
+import type { UsageRecord } from './usage.js';
+import { usageRow } from './usage-row.js';
 
+export type { DayProof, Today } from './days.repository.js';
 export { overBudgetIn, type FullBudget } from './ledger.repository.js';
 export type { DayTotals, Hold, HoldSql, LedgerKind, LedgerRow, WorkRun } from './ledger.repository.js';
-
-export interface DayProof {
-  date: string;
-  /** Ledger rows of the day. */
-  rows: number;
-  fromRows: DayTotals;
-  counters: DayTotals;
-  /** Whether both say the same. */
-  balanced: boolean;
-}
 
 function wasClosed(closed: Closed, { workId, run }: WorkRun): boolean {
   if (closed === 'missing') throw new Error(`run ${run} of ${workId} has no hold`);
@@ -78,23 +75,34 @@ export class Ledger {
   }
 
   /**
-   * Charges at most what is held and gives the rest back. False when the run was settled or released before; throws where it
-   * was never held.
+   * Charges at most what is held, gives the rest back and writes the usage record. False when the run was settled or released
+   * before; throws where it was never held.
    */
-  async settle(tx: Tx, settle: WorkRun & { amountMicroUsd: number; reason?: string }): Promise<boolean> {
+  async settle(
+    tx: Tx,
+    settle: WorkRun & { amountMicroUsd: number; reason?: string; usage?: UsageRecord },
+  ): Promise<boolean> {
     assertAmount(settle.amountMicroUsd);
     const { amountMicroUsd: chargeMicroUsd, reason = null, ...work } = settle;
-    return wasClosed(await closeHold(tx, { ...work, kind: 'settle', chargeMicroUsd, reason }), work);
+    const usage = settle.usage ? usageRow(settle.usage) : null;
+    return wasClosed(await closeHold(tx, { ...work, kind: 'settle', chargeMicroUsd, reason, usage }), work);
   }
 
-  /** Gives the whole hold back. False when the run was settled or released before; throws where it was never held. */
-  async release(tx: Tx, release: WorkRun & { reason: string }): Promise<boolean> {
+  /** Gives the whole hold back; else as `settle`. */
+  async release(tx: Tx, release: WorkRun & { reason: string; usage?: UsageRecord }): Promise<boolean> {
     const { reason, ...work } = release;
-    return wasClosed(await closeHold(tx, { ...work, kind: 'release', chargeMicroUsd: 0, reason }), work);
+    const usage = release.usage ? usageRow(release.usage) : null;
+    return wasClosed(await closeHold(tx, { ...work, kind: 'release', chargeMicroUsd: 0, reason, usage }), work);
   }
 
-  /** Rows of one piece of work, oldest first. */
-  async forWork(keyId: string, workId: string): Promise<LedgerRow[]> {
+  /** Corrects the upstream cost in the usage record of a run that is closed; does nothing where it has none. */
+  async noteUpstreamCost(tx: Tx, work: WorkRun, microUsd: number): Promise<void> {
+    assertAmount(microUsd);
+    await noteUpstreamCost(tx, work, microUsd);
+  }
+
+  /** Rows of one piece of work, oldest first; null for a key finds those of any. */
+  async forWork(keyId: string | null, workId: string): Promise<LedgerRow[]> {
     return rowsOfWork(this.db, keyId, workId);
   }
 
@@ -103,11 +111,22 @@ export class Ledger {
     return dayCounters(this.db, keyId, date);
   }
 
+  /** Today's counters, by the database's clock. */
+  async today(keyId: string): Promise<Today> {
+    return today(this.db, keyId);
+  }
+
   /** Counters beside the same numbers recomputed from the rows. */
   async proof(keyId: string, date: string): Promise<DayProof> {
-    const { rows, fromRows, counters } = await dayBothWays(this.db, keyId, date);
-    const balanced =
-      fromRows.spentMicroUsd === counters.spentMicroUsd && fromRows.heldMicroUsd === counters.heldMicroUsd;
-    return { date, rows, fromRows, counters, balanced };
+    return proveDay(this.db, keyId, date);
+  }
+
+  /** Rows of a UTC day, one more than the page takes. */
+  async entries(keyId: string, date: string, page: Page): Promise<LedgerRow[]> {
+    return entriesOfDay(this.db, keyId, date, page);
+  }
+
+  async hasEntry(keyId: string, id: string): Promise<boolean> {
+    return hasEntry(this.db, keyId, id);
   }
 }

@@ -1,3 +1,6 @@
+/** So long usage records are kept. */
+export const USAGE_MONTHS = 13;
+
 /** What one request used, as the provider billed it. Counts are whole, of the whole answer. */
 export interface Usage {
   /** All input, cache reads and writes included. */
@@ -19,6 +22,8 @@ export interface Usage {
   audioSeconds: number;
   /** Pictures that a job made. No synchronous route makes any: what asks for them there is refused, so no rate prices them. */
   images: number;
+  /** Seconds of video or sound that a job made; may have a fraction. */
+  mediaSeconds?: number;
   /** What the provider says it asked for (OpenRouter's `usage.cost`), in micro-USD; may have a fraction. */
   reportedCostMicroUsd?: number;
 }
@@ -44,12 +49,24 @@ export type UsageEndpoint =
   | 'embeddings'
   | 'transcriptions'
   | 'speech'
-  | 'images';
+  | JobEndpoint;
+
+/** Where a job was asked for. */
+export const JOB_ENDPOINTS = [
+  'jobs',
+  'images.generations',
+  'images.edits',
+  'videos',
+  'videos.edits',
+  'videos.extensions',
+  'videos.remix',
+] as const;
+export type JobEndpoint = (typeof JOB_ENDPOINTS)[number];
 
 /** `partial`: the answer broke off after it began. `canceled`: the client went away. */
 export type UsageStatus = 'ok' | 'failed' | 'canceled' | 'partial';
 
-/** One request for the books and for its owner. Key, day and charge come from the hold. */
+/** One request, or one run of a job, for the books and for its owner. Key, day and charge come from the hold. */
 export interface UsageRecord {
   endpoint: UsageEndpoint;
   /** The alias that was asked for. */
@@ -59,12 +76,12 @@ export interface UsageRecord {
   provider: string | null;
   upstreamModel: string | null;
   status: UsageStatus;
-  /** Status that the client got. */
+  /** Status that the client got; 200 of a job, as which GET shows it whatever became of it. */
   httpStatus: number;
   usage: Usage;
   /** What the providers asked Kiln for, failed attempts included. */
   upstreamCostMicroUsd: number;
-  /** From the request's arrival to the end of its answer. */
+  /** From the request's arrival to the end of its answer; of a job from the run's acceptance to its end. */
   latencyMs: number;
   /** To the first byte of content; null where none came. */
   ttfbMs: number | null;
@@ -72,6 +89,9 @@ export interface UsageRecord {
   attempts: number;
   streamed: boolean;
   sandbox: boolean;
-  /** `error.type` that the client got. */
+  /** `error.type` that the client got; `error.code` of a job. */
   errorCode: string | null;
 }
+
+/** Id of the usage record of one run: the work's own, with the number of a later run behind it. */
+export const usageId = (workId: string, run: number): string => (run === 1 ? workId : `${workId}/${run}`);

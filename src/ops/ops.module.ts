@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
+import { AccountModule } from '../account/account.module.js';
 import { JobsAdminModule } from '../jobs/admin/jobs-admin.module.js';
 import { JobsModule } from '../jobs/jobs.module.js';
+import { AdminAccountController } from './account.controller.js';
 import { AuditInterceptor } from './audit.interceptor.js';
 import { AuditRepository } from './audit.repository.js';
 import { CapacityController } from './capacity.controller.js';
@@ -18,8 +20,15 @@ import { StorageProbe } from './storage-probe.js';
 
 /** /admin, /healthz, /readyz, /metrics. At a stop call Readiness.drain first; METRICS_PORT serves MetricsPage.scrape. */
 @Module({
-  imports: [JobsModule, JobsAdminModule],
-  controllers: [KeysController, AdminJobsController, CapacityController, RecordsController, HealthController],
+  imports: [JobsModule, JobsAdminModule, AccountModule],
+  controllers: [
+    KeysController,
+    AdminJobsController,
+    CapacityController,
+    RecordsController,
+    AdminAccountController,
+    HealthController,
+  ],
   providers: [
     AuditInterceptor,
     AuditRepository,

@@ -207,6 +207,19 @@ describe('the document is true', () => {
     await check('DELETE', `/v1/uploads/${String(id)}`, '/v1/uploads/{id}');
   });
 
+  test('of money', async () => {
+    const { id } = await kiln.post(PICTURE);
+    await check('GET', `/v1/requests/${id}`, '/v1/requests/{id}');
+    await kiln.finished(id);
+    await check('GET', `/v1/requests/${id}`, '/v1/requests/{id}');
+    await check('GET', `/admin/requests/${id}`, '/admin/requests/{id}');
+    await check('GET', '/v1/usage?group_by=day,model,key,endpoint,route', '/v1/usage');
+    await check('GET', '/admin/usage?group_by=key', '/admin/usage');
+    await check('GET', '/v1/budget', '/v1/budget');
+    await check('GET', '/v1/budget/proof', '/v1/budget/proof');
+    await check('GET', '/v1/budget/entries', '/v1/budget/entries');
+  });
+
   test('of the rest', async () => {
     await check('GET', '/v1/models', '/v1/models');
     await check('GET', '/v1/models/veo-3.1', '/v1/models/{path}');

@@ -8,7 +8,15 @@ let kiln: Kiln;
 let receiver: Server;
 let stranger: string;
 /** What the owner has; `urls` are those of the job. */
-let theirs: { job: string; video: string; upload: string; presigned: string; delivery: string; token: string };
+let theirs: {
+  job: string;
+  video: string;
+  upload: string;
+  presigned: string;
+  delivery: string;
+  token: string;
+  entry: string;
+};
 
 beforeAll(async () => {
   receiver = createServer((request, response) => request.resume().on('end', () => response.writeHead(200).end()));
@@ -40,7 +48,10 @@ beforeAll(async () => {
     presigned: presigned.body.upload.id,
     delivery: done.webhook?.deliveries[0]?.id ?? '',
     token: new URL(job.urls.events).searchParams.get('token') ?? '',
+    entry: '',
   };
+  const entries = await kiln.call<{ data: { id: string }[] }>('GET', '/v1/budget/entries');
+  theirs.entry = entries.body.data[0]?.id ?? '';
   stranger = (await kiln.newKey()).secret;
 });
 afterAll(async () => {
@@ -62,6 +73,7 @@ const ROUTES: Record<string, () => string> = {
   'DELETE /v1/videos/{id}': () => theirs.video,
   'GET /v1/videos/{id}/content': () => theirs.video,
   'POST /v1/videos/{id}/remix': () => theirs.video,
+  'GET /v1/requests/{id}': () => theirs.job,
   'GET /v1/uploads/{id}': () => theirs.upload,
   'DELETE /v1/uploads/{id}': () => theirs.upload,
   'POST /v1/uploads/{id}/complete': () => theirs.presigned,
@@ -106,6 +118,7 @@ test.each([
   ['/v1/videos?after=', () => theirs.video],
   ['/v1/uploads?after=', () => theirs.upload],
   ['/v1/uploads?before=', () => theirs.upload],
+  ['/v1/budget/entries?after=', () => theirs.entry],
   ['/v1/webhook_deliveries?after=', () => theirs.delivery],
   ['/v1/webhook_deliveries?before=', () => theirs.delivery],
   ['/v1/webhook_deliveries?job_id=', () => theirs.job],

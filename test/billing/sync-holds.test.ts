@@ -96,6 +96,7 @@ test('the usage record says who, what, how long and for how much', async () => {
     output_audio_tokens: 8n,
     characters: 9n,
     audio_seconds: 10.25,
+    media_seconds: 0,
     images: 11n,
     charged_micro_usd: 400n,
     loss_micro_usd: 0n,
@@ -126,6 +127,7 @@ test('counts and names that no table takes are stored as well as they can be', a
     output_tokens: 0n,
     images: BigInt(Number.MAX_SAFE_INTEGER),
     audio_seconds: 0,
+    media_seconds: 0,
     latency_ms: 2 ** 31 - 1,
     ttfb_ms: 2,
   });

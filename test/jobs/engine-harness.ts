@@ -168,7 +168,7 @@ export async function settled(kiln: Kiln, jobId: string, timeoutMs = UNTIL_MS): 
   return kiln.get(jobId);
 }
 
-/** The books of a job that is over: one hold and one close a run, no slot, counters that equal their rows. */
+/** The books of a job that is over: one hold and one close a run, no slot, counters that equal their rows and what was used. */
 export async function expectBooks(kiln: Kiln, jobId: string, closes: readonly ('settle' | 'release')[]): Promise<void> {
   const db = kiln.database;
   const rows = await queryRows<{ run: number; kind: string; keyId: string; day: string }>(
@@ -190,7 +190,8 @@ export async function expectBooks(kiln: Kiln, jobId: string, closes: readonly ('
   const days = new Set(rows.map(({ keyId, day }) => `${keyId} ${day}`));
   for (const one of days) {
     const [keyId = '', day = ''] = one.split(' ');
-    expect(await kiln.app.get(Ledger).proof(keyId, day)).toMatchObject({ balanced: true });
+    const proof = await kiln.app.get(Ledger).proof(keyId, day);
+    expect(proof).toMatchObject({ balanced: true, usage: { chargedMicroUsd: proof.counters.spentMicroUsd } });
   }
 }
 

@@ -4,6 +4,7 @@ import { References, type StoredReference } from '../../assets/references.js';
 import { Database, execute, queryRow, sql, sqlEmpty, type Sql, type Tx } from '../../database/database.js';
 import { IdempotencyRepository, type IdempotencyScope } from '../../idempotency/idempotency.repository.js';
 import type { PriceSnapshot } from '../../billing/price.js';
+import type { JobEndpoint } from '../../billing/usage.js';
 import type { Route } from '../../catalog/schema.js';
 import type { JsonObject } from '../../common/json.js';
 import type { RoutingOptions } from '../../routing/plan.js';
@@ -30,6 +31,8 @@ export interface NewJob {
   startTimeoutSeconds: number | null;
   retentionSeconds: number;
   facade: FacadeOrigin | null;
+  requestId: string | null;
+  endpoint: JobEndpoint;
 }
 
 /** A facade's request, which its client may send again with nothing but the word that it does. */
@@ -187,12 +190,12 @@ function insertSql(job: NewJob): Sql {
   const startBy = sql`now() + ${job.startTimeoutSeconds}::float8 * interval '1 second'`;
   return sql`INSERT INTO job (id, key_id, status, stage, model, modality, operation, input, provider_options, routing, webhook, metadata, priority, sandbox,
       "references", plan, lane, expected_seconds, held_micro_usd, price, deadline_at, start_by, retention_seconds, wake_at, tick, ring,
-      fingerprint, is_repeat)
+      fingerprint, is_repeat, request_id, endpoint)
     SELECT ${job.id}, ${job.keyId}, 'queued', ${preparing ? 'preparing' : 'waiting'}, ${job.model}, ${job.modality}, ${job.operation}, ${json(job.input)},
       ${json(job.providerOptions)}, ${json(job.routing)}, ${job.webhook && JSON.stringify(job.webhook)}::jsonb, ${json(job.metadata)},
       ${job.priority}::smallint, ${job.sandbox}::boolean, ${json(job.references)}, ${json(job.plan)}, ${job.plan[0]?.lane ?? null}, ${job.expectedSeconds}::float8,
       ${job.price.amountMicroUsd}::bigint, ${json(job.price)}, ${deadline}, ${startBy}, ${job.retentionSeconds}::int,
       ${preparing ? sql`now()` : sql`least(${deadline}, ${startBy})`}, ${preparing ? 1 : 0}::int, ${preparing ? 1 : 0}::int,
-      ${job.facade?.fingerprint ?? null}::text, ${job.facade?.isRepeat ?? false}::boolean
+      ${job.facade?.fingerprint ?? null}::text, ${job.facade?.isRepeat ?? false}::boolean, ${job.requestId}::text, ${job.endpoint}::text
     FROM accepted RETURNING *`;
 }

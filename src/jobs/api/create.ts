@@ -8,7 +8,9 @@ import { newId, sha256Hex } from '../../common/ids.js';
 import { canonicalJson } from '../../common/json.js';
 import { KilnConfig } from '../../config/config.js';
 import { keyReused } from '../../idempotency/idempotency-key.js';
+import { JOB_ENDPOINTS } from '../../billing/usage.js';
 import type { AuthKey } from '../../keys/auth-key.js';
+import { currentRequestId } from '../../telemetry/request-id.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { Admission } from '../admission/admission.js';
 import type { Route } from '../../catalog/schema.js';
@@ -86,7 +88,8 @@ export class JobCreation {
     }
     const stored =
       request.parsed.references.length === 0 ? [] : await this.references.accept(key.id, request.parsed.references);
-    const created = await this.rows.create(this.rowOf(key, body, request, stored, origin), claim, key.maxQueuedJobs);
+    const row = this.rowOf(key, body, request, stored, origin);
+    const created = await this.rows.create({ ...row, ...madeBy(facade) }, claim, key.maxQueuedJobs);
     switch (created.kind) {
       case 'known':
         return this.attach(created.jobId, created.same);
@@ -130,7 +133,7 @@ export class JobCreation {
     request: JobRequest,
     references: NewJob['references'],
     facade: FacadeOrigin | null,
-  ): NewJob {
+  ): Omit<NewJob, 'requestId' | 'endpoint'> {
     const { model, parsed } = request;
     return {
       id: newId('job'),
@@ -179,6 +182,16 @@ const claimOf = (
   key,
   fingerprint: facade?.fingerprint ?? sha256Hex(canonicalJson(body)),
 });
+
+/** `/v1/videos/{id}/remix` is `videos.remix`; ids are the parts with an underscore. */
+function madeBy(facade: FacadeRequest | null): Pick<NewJob, 'requestId' | 'endpoint'> {
+  const parts = (facade?.path ?? CREATE_PATH).split('/').filter((part) => part !== 'v1' && !part.includes('_'));
+  const name = parts.filter((part) => part !== '').join('.');
+  return {
+    requestId: currentRequestId() ?? null,
+    endpoint: JOB_ENDPOINTS.find((one) => one === name) ?? 'jobs',
+  };
+}
 
 const originOf = ({ path, fingerprint, isRepeat, ageMs }: FacadeRequest): FacadeOrigin => ({
   fingerprint: sha256Hex(`${path}\n${fingerprint}`),

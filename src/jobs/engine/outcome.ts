@@ -14,6 +14,7 @@ import type { JobError, JobRow } from '../store/rows.js';
 import { JobViews } from '../view/job-views.js';
 import { Doorbell } from './doorbell.js';
 import { chargeOf } from './job-charge.js';
+import { jobUsage, upstreamCostOf } from './job-usage.js';
 import { Notifier } from './notifier.js';
 
 export interface End {
@@ -120,7 +121,7 @@ export class Outcomes {
       const job = await this.jobs.lock(tx, jobId);
       if (onlyIfOver && job && !isTerminal(job.status)) return null;
       const won = await this.attempts.close(tx, attemptId, end);
-      if (won && job) await this.closeMoney(tx, job);
+      if (won && job) await (job.chargedMicroUsd === null ? this.closeMoney(tx, job) : this.noteCost(tx, job));
       return won ? job : null;
     });
     if (!closed) return false;
@@ -137,19 +138,33 @@ export class Outcomes {
   }
 
   /**
-   * Settles or releases the hold of a job that is over, once no attempt of it may still be working; of one that succeeded at
-   * once, for strays no longer change its price.
+   * Settles or releases the hold of a job that is over and writes its usage record, once no attempt of it may still be
+   * working; of one that succeeded at once, for strays no longer change its price.
    */
   private async closeMoney(tx: Tx, job: JobRow): Promise<JobRow> {
     if (!isTerminal(job.status) || job.chargedMicroUsd !== null) return job;
     if (job.status !== 'succeeded' && (await this.attempts.countOpen(tx, job.id)) > 0) return job;
-    const amountMicroUsd = chargeOf(job, await this.attempts.ofRun(job.id, job.run, tx));
-    const work = { workId: job.id, run: job.run };
+    const attempts = await this.attempts.ofRun(job.id, job.run, tx);
+    const outputs =
+      job.status === 'succeeded' ? ((await this.assets.outputs.forJobs([job.id], tx)).get(job.id) ?? []) : [];
+    const usage = jobUsage(
+      job,
+      attempts,
+      outputs.filter(({ run }) => run === job.run),
+    );
+    const amountMicroUsd = chargeOf(job, attempts);
+    const work = { workId: job.id, run: job.run, usage };
     if (amountMicroUsd === null) await this.ledger.release(tx, { ...work, reason: job.error?.code ?? job.status });
     else await this.ledger.settle(tx, { ...work, amountMicroUsd });
     const chargedMicroUsd = BigInt(amountMicroUsd ?? 0);
     await this.jobs.charge(tx, job.id, chargedMicroUsd);
     return { ...job, chargedMicroUsd };
+  }
+
+  /** A stray that ended after its run may have cost Kiln something, too. */
+  private async noteCost(tx: Tx, job: JobRow): Promise<void> {
+    const attempts = await this.attempts.ofRun(job.id, job.run, tx);
+    await this.ledger.noteUpstreamCost(tx, { workId: job.id, run: job.run }, upstreamCostOf(job, attempts));
   }
 
   private async writeWebhook(tx: Tx, job: JobRow, type: string): Promise<string[]> {

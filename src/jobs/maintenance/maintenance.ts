@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Outputs } from '../../assets/outputs.js';
 import { Uploads } from '../../assets/uploads.js';
+import { USAGE_MONTHS } from '../../billing/usage.js';
 import { HOUR_MS, MINUTE_MS } from '../../common/time.js';
 import { Database } from '../../database/database.js';
 import { Logger } from '../../telemetry/logger.js';
@@ -17,7 +18,6 @@ const EVENT_DAYS = 30;
 const DELIVERY_DAYS = 30;
 const REQUEST_TEXT_DAYS = 30;
 const OPS_EVENT_DAYS = 90;
-const USAGE_MONTHS = 13;
 const IDEMPOTENCY_HOURS = 24;
 /** A worker that writes for a deleted job has lost its claim long before. */
 const DELETED_JOB_HOURS = 24;

@@ -48,7 +48,7 @@ export class RetentionRepository {
     );
   }
 
-  /** Requests of the gateway; their money stays in the ledger. */
+  /** Requests and runs of jobs; their money stays in the ledger. */
   async usageRecords(months: number, limit: number): Promise<number> {
     return execute(
       this.db,

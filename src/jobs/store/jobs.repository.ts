@@ -47,6 +47,16 @@ export class JobsRepository {
     return row && camelRow<JobRow>(row);
   }
 
+  /** What this request made; null where it made none, or a deleted one. Without a key, whosever it is. */
+  async ofRequest(keyId: string | null, requestId: string): Promise<JobRow | null> {
+    const row = await queryRow(
+      this.db,
+      sql`SELECT * FROM job WHERE request_id = ${requestId} AND deleted_at IS NULL
+            ${keyId === null ? sqlEmpty : sql`AND key_id = ${keyId}`} LIMIT 1`,
+    );
+    return row && camelRow<JobRow>(row);
+  }
+
   async byIds(ids: readonly string[]): Promise<JobRow[]> {
     if (ids.length === 0) return [];
     const rows = await queryRows(this.db, sql`SELECT * FROM job WHERE id = ANY(${[...ids]})`);

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../../common/json.js';
 import type { PriceSnapshot } from '../../billing/price.js';
+import type { JobEndpoint } from '../../billing/usage.js';
 import type { PreparedReference, StoredReference } from '../../assets/references.js';
 import type { Route } from '../../catalog/schema.js';
 import type { Artifact, Modality } from '../../providers/contract.js';
@@ -71,6 +72,9 @@ export interface JobRow {
   expiresAt: Date | null;
   updatedAt: Date;
   deletedAt: Date | null;
+  /** Of the request that made it; null where it is older than this column. */
+  requestId: string | null;
+  endpoint: JobEndpoint;
 }
 
 /** The route that a job shows: the one it is on, or the one that answered. */

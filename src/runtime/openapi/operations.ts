@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { listUploadsQuery, presignBody } from '../../assets/uploads.controller.js';
 import type { ErrorType } from '../../common/error-types.js';
 import { listDeliveriesQuery } from '../../webhooks/webhooks.controller.js';
+import { ACCOUNT } from './account.js';
 import { FACADES } from './facades.js';
 import { GATEWAY } from './gateway.js';
 import type { SchemaName } from './schemas.js';
@@ -45,6 +46,7 @@ export const TAGS = {
   Videos: "OpenAI's video endpoints: every video is a job.",
   Uploads: 'Reference media.',
   Models: 'What this key may call, with limits, price and input schema.',
+  Account: 'What was used, what it cost, and what is left of the day.',
   Webhooks: 'The signing secret, and what became of messages.',
   Files: 'Signed links; they need no key.',
   Callbacks: 'Doorbells of providers.',
@@ -73,6 +75,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...GATEWAY,
   ...FACADES,
   ...VIDEOS,
+  ...ACCOUNT,
   'POST /v1/jobs': {
     id: 'createJob',
     tag: 'Jobs',

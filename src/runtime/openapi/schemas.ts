@@ -5,6 +5,7 @@ import { ERROR_TYPES } from '../../common/error-types.js';
 import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
+import { ACCOUNT_SCHEMAS } from './account.js';
 import { pictures } from './facades.js';
 import { GATEWAY_SCHEMAS } from './gateway.js';
 import { video } from './videos.js';
@@ -305,6 +306,7 @@ export const SCHEMAS = {
   Pictures: pictures,
   Video: video,
   ...GATEWAY_SCHEMAS,
+  ...ACCOUNT_SCHEMAS,
   Thing: thing,
 } as const satisfies Record<string, z.ZodType>;
 export type SchemaName = keyof typeof SCHEMAS;
