@@ -38,6 +38,9 @@ const base: AuthKey = {
   maxQueuedJobs: null,
   weight: 1,
   dailyBudgetMicroUsd: null,
+  requestsPerMinute: null,
+  allowedIps: [],
+  expiresAt: null,
 };
 const people = new Map<string, AuthKey>([
   ['sk-all', base],

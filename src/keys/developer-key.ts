@@ -1,7 +1,7 @@
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newSecret } from '../common/ids.js';
-import { createKeyBody } from './auth-key.js';
+import { createKeyBody } from './key-bodies.js';
 import type { Keys } from './keys.js';
 
 const FILE = 'developer-key';
