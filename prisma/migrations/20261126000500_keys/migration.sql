@@ -17,5 +17,5 @@ CREATE TABLE "key_rate" (
     CONSTRAINT "key_rate_pkey" PRIMARY KEY ("key_id")
 );
 
--- Until now a key was only ever taken out of use for good; from here on it may be disabled for a while, too.
+-- Until now a key was only ever taken out of use for good. From here on it may be disabled for a while, too.
 UPDATE "api_key" SET "deleted_at" = "disabled_at" WHERE "disabled_at" IS NOT NULL;
