@@ -81,7 +81,7 @@ module.exports = {
     // Files at the root of jobs tie it together for those above.
     { from: from('^src/jobs/[^/]+$'), to: { path: folders(['jobs', ...BELOW_JOBS, 'http', ...OPEN]) } },
     // Roots.
-    { from: from('^src/([^/]+\\.ts$|runtime/)'), to: { path: '^(src|workers)/' } },
+    { from: from('^src/([^/]+\\.ts$|runtime/|cli/)'), to: { path: '^(src|workers)/' } },
     { from: from('^workers/'), to: { path: '^(workers|src)/' } },
     { from: from('^sandbox/'), to: { path: '^sandbox/' } },
     { from: from('^demo/'), to: { path: '^demo/' } },

@@ -12,6 +12,7 @@ import { KilnError } from '../src/common/errors.js';
 import { ModelsController } from '../src/gateway/api/models.controller.js';
 import { assertModelAllowed, type AuthKey } from '../src/keys/auth-key.js';
 import { KeyGuard } from '../src/keys/key.guard.js';
+import { RateLimits } from '../src/keys/rate-limits.js';
 import { Keys } from '../src/keys/keys.js';
 import { adapters } from '../src/providers/registry.js';
 
@@ -38,6 +39,9 @@ const base: AuthKey = {
   maxQueuedJobs: null,
   weight: 1,
   dailyBudgetMicroUsd: null,
+  requestsPerMinute: null,
+  allowedIps: [],
+  expiresAt: null,
 };
 const people = new Map<string, AuthKey>([
   ['sk-all', base],
@@ -47,7 +51,10 @@ const people = new Map<string, AuthKey>([
 // The keys' own tests cover their database; here only who may see what counts.
 const keys = { authenticate: async (secret: string) => people.get(secret) ?? null, assertModelAllowed };
 
-@Module({ providers: [{ provide: Keys, useValue: keys }, KeyGuard], exports: [Keys, KeyGuard] })
+@Module({
+  providers: [{ provide: Keys, useValue: keys }, { provide: RateLimits, useValue: {} }, KeyGuard],
+  exports: [Keys, RateLimits, KeyGuard],
+})
 class SomeKeys {}
 
 let dir: string;

@@ -8,7 +8,7 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { OpsEvents } from '../telemetry/ops-events.js';
 import { assertAmount } from './amount.js';
 import { type Affordable, budgetExceeded, type FullDay, FullDays } from './budget-refusals.js';
-import { GroupCommit, type GroupCommitOptions } from './group-commit.js';
+import { GroupCommit, type GroupCommitOptions } from '../database/group-commit.js';
 import { HoldOwner } from './hold-owner.js';
 import { Losses } from './losses.js';
 import {

@@ -9,8 +9,9 @@ interface ErrorAbout {
 export const ERROR_TYPES = {
   invalid_request_error: { status: 400, about: 'A field, parameter or header is not valid; `param` names it.' },
   content_policy: { status: 400, about: "The provider's content policy refused the request." },
-  authentication_error: { status: 401, about: 'No API key, or one that is not valid.' },
-  permission_denied: { status: 403, about: 'The key is no admin key.' },
+  authentication_error: { status: 401, about: 'No API key, or one that is not valid, has expired or is disabled.' },
+  permission_denied: { status: 403, about: 'It needs a key with another role; the message names it.' },
+  ip_not_allowed: { status: 403, about: 'The key may not be used from this address.' },
   key_model_access_denied: { status: 403, about: 'The key may not call this model.' },
   invalid_link: { status: 403, about: 'A signed link is tampered with or has expired.' },
   not_found: { status: 404, about: "There is no such thing, or it is another key's." },
@@ -40,7 +41,8 @@ export const ERROR_TYPES = {
   idempotency_key_reused: { status: 422, about: 'The `Idempotency-Key` was used for another request.' },
   rate_limit_exceeded: {
     status: 429,
-    about: 'The key has as many jobs waiting as it may, or every route of the model is at its limit.',
+    about:
+      'The key has made as many requests this minute or has as many jobs waiting as it may, or every route of the model is at its limit.',
   },
   budget_exceeded: {
     status: 429,

@@ -84,6 +84,10 @@ describe('loadConfig', () => {
     [{ KILN_ROLE: 'apis' }, 'KILN_ROLE is "apis"; allowed is `all`, `api`, `worker`, `migrate`'],
     [{ KILN_LOG_LEVEL: 'loud' }, 'KILN_LOG_LEVEL is "loud"'],
     [{ KILN_EGRESS_ALLOW: 'localhost' }, 'KILN_EGRESS_ALLOW is "localhost"; allowed is exact `host:port` pairs'],
+    [
+      { KILN_TRUSTED_PROXIES: '10.0.0.0/8, balancer' },
+      'KILN_TRUSTED_PROXIES is "10.0.0.0/8, balancer"; allowed is IPv4 or IPv6 addresses and CIDR ranges, comma separated',
+    ],
     [{ KILN_EGRESS_ALLOW: '10.0.0.1:99999' }, 'KILN_EGRESS_ALLOW is "10.0.0.1:99999"'],
     [{ S3_FORCE_PATH_STYLE: 'yes' }, 'S3_FORCE_PATH_STYLE is "yes"'],
     [{ KILN_CLAIM_LEASE_MS: '-1' }, 'KILN_CLAIM_LEASE_MS is "-1"'],

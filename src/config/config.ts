@@ -46,6 +46,8 @@ export class KilnConfig {
     metricsPort: number | null;
     publicUrl: string | null;
     maxBodyBytes: number;
+    /** Addresses and CIDR ranges whose X-Forwarded-For is believed. */
+    trustedProxies: readonly string[];
   };
   readonly database: { url: string | null; poolSize: number };
   readonly redis: { url: string } | null;
@@ -92,6 +94,7 @@ export class KilnConfig {
       metricsPort: env.METRICS_PORT,
       publicUrl: env.KILN_PUBLIC_URL ?? (env.PORT === 0 ? null : `http://127.0.0.1:${env.PORT}`),
       maxBodyBytes: env.KILN_MAX_BODY_BYTES,
+      trustedProxies: env.KILN_TRUSTED_PROXIES ?? [],
     };
     this.database = { url: env.DATABASE_URL, poolSize: env.KILN_DATABASE_POOL };
     this.redis = env.REDIS_URL === null ? null : { url: env.REDIS_URL };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isAddressRange } from '../common/address-ranges.js';
 
 /** One environment variable: how its text becomes a value, and what documentation and errors say of it. */
 export interface Variable<T = unknown> {
@@ -71,6 +72,15 @@ export const hostPorts = (): Kind<string[]> => ({
       ),
     ),
   allowed: 'exact `host:port` pairs, comma separated',
+});
+
+/** Addresses and CIDR ranges. */
+export const addressRanges = (): Kind<string[]> => ({
+  schema: z
+    .string()
+    .transform((value) => value.split(',').map((entry) => entry.trim()))
+    .refine((entries) => entries.every(isAddressRange)),
+  allowed: 'IPv4 or IPv6 addresses and CIDR ranges, comma separated',
 });
 
 export const MIN_SECRET_LENGTH = 32;

@@ -1,4 +1,15 @@
-import { type Variable, decimal, flag, hostPorts, oneOf, secrets, text, url, whole } from './variable-types.js';
+import {
+  type Variable,
+  addressRanges,
+  decimal,
+  flag,
+  hostPorts,
+  oneOf,
+  secrets,
+  text,
+  url,
+  whole,
+} from './variable-types.js';
 
 const MAX_PORT = 65_535;
 const DAY_SECONDS = 86_400;
@@ -153,6 +164,14 @@ export const VARIABLES = define({
     fallback: null,
     secret: true,
     about: 'Key of `/admin`; unset: `/admin` is 404.',
+  },
+  KILN_TRUSTED_PROXIES: {
+    ...addressRanges(),
+    group: 'Security',
+    fallback: null,
+    shownDefault: "none: a client's address is its connection's",
+    about:
+      'Balancers whose `X-Forwarded-For` is believed, for the address lists of keys: a client is the last address in it that is none of these. Name none but your own.',
   },
   KILN_EGRESS_ALLOW: {
     ...hostPorts(),

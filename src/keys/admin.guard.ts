@@ -1,7 +1,17 @@
 import { timingSafeEqual } from 'node:crypto';
-import { type CanActivate, createParamDecorator, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import {
+  type CanActivate,
+  createParamDecorator,
+  type CustomDecorator,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  SetMetadata,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import { KilnError } from '../common/errors.js';
 import { sha256 } from '../common/ids.js';
+import { hasRole, type KeyRole } from './auth-key.js';
 import { type AuthenticatedRequest, authenticate, secretOf } from './key.guard.js';
 import { Keys } from './keys.js';
 
@@ -19,11 +29,18 @@ export interface AdminRequest extends AuthenticatedRequest {
   adminActor?: string;
 }
 
+const NEEDS_ROLE = 'kiln:needs-role';
+
+/** On a handler, or a controller for all of its handlers, behind AdminGuard. Where neither has one, it takes an admin. */
+export const NeedsRole = (role: Exclude<KeyRole, 'app'>): CustomDecorator => SetMetadata(NEEDS_ROLE, role);
+
+/** Lets `KILN_ADMIN_KEY` pass, and keys of the role that the handler needs. */
 @Injectable()
 export class AdminGuard implements CanActivate {
   constructor(
     private readonly keys: Keys,
     @Inject(ADMIN_ACCESS) private readonly access: AdminAccess,
+    private readonly reflector: Reflector,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -39,8 +56,17 @@ export class AdminGuard implements CanActivate {
       return true;
     }
     const key = await authenticate(this.keys, request);
-    if (key.role !== 'admin') {
-      throw new KilnError(403, 'permission_denied', `The key '${key.name}' is no admin key.`);
+    const declared = this.reflector.getAllAndOverride<KeyRole | undefined>(NEEDS_ROLE, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    const needed = declared ?? 'admin';
+    if (!hasRole(key.role, needed)) {
+      throw new KilnError(
+        403,
+        'permission_denied',
+        `This needs a key with the role '${needed}'; the role of key '${key.name}' is '${key.role}'.`,
+      );
     }
     request.adminActor = key.id;
     return true;

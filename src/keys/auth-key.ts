@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { KilnError } from '../common/errors.js';
 
 /** Who makes a request, with everything that limits it. */
@@ -14,33 +13,38 @@ export interface AuthKey {
   /** Share of a busy lane, relative to other keys. */
   weight: number;
   dailyBudgetMicroUsd: number | null;
+  /** POSTs that ask for work; see rate-limits.ts. */
+  requestsPerMinute: number | null;
+  /** Addresses and CIDR ranges that it may be used from; empty: from anywhere. */
+  allowedIps: string[];
+  expiresAt: Date | null;
 }
 
-export const KEY_ROLES = ['app', 'admin'] as const;
+/** What each may: `app` calls /v1 only, the others also /admin, each all that the one before it may. */
+export const KEY_ROLES = ['app', 'viewer', 'operator', 'admin'] as const;
 export type KeyRole = (typeof KEY_ROLES)[number];
 
-/** A key as ops see it: no secret, only the end of it. */
+export const hasRole = (role: KeyRole, needed: KeyRole): boolean =>
+  KEY_ROLES.indexOf(role) >= KEY_ROLES.indexOf(needed);
+
+/** A key as ops see it: no secret, only the ends of them. */
 export interface KeyRecord extends AuthKey {
-  preview: string | null;
+  description: string | null;
+  disabled: boolean;
   createdAt: Date;
+  /** Newest first: one, or two while it is rotated. */
+  secrets: SecretRecord[];
 }
 
-const MODEL_PATTERN = /^[A-Za-z0-9._:/@*-]{1,128}$/;
-
-/** Body of POST /admin/keys. */
-export const createKeyBody = z.strictObject({
-  name: z.string().trim().min(1).max(100),
-  role: z.enum(KEY_ROLES).default('app'),
-  daily_budget_micro_usd: z.int().min(0).nullable().default(null),
-  allowed_models: z
-    .array(z.string().regex(MODEL_PATTERN, 'an alias or a pattern with *, at most 128 of A–Z a–z 0–9 . _ : / @ - *'))
-    .max(200)
-    .default([]),
-  max_concurrent_jobs: z.int().min(1).max(100_000).nullable().default(null),
-  max_queued_jobs: z.int().min(1).max(10_000_000).nullable().default(null),
-  weight: z.int().min(1).max(1000).default(1),
-});
-export type CreateKey = z.infer<typeof createKeyBody>;
+export interface SecretRecord {
+  /** `sk-…` and the last four characters. */
+  preview: string;
+  createdAt: Date;
+  /** When it ends, after a rotation. */
+  expiresAt: Date | null;
+  /** Within a minute. */
+  lastUsedAt: Date | null;
+}
 
 /** `*` stands for any run of characters; everything else is itself. */
 function matches(pattern: string, model: string): boolean {

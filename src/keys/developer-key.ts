@@ -1,10 +1,11 @@
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newSecret } from '../common/ids.js';
-import { createKeyBody } from './auth-key.js';
+import { createKeyBody } from './key-bodies.js';
 import type { Keys } from './keys.js';
 
-const FILE = 'developer-key';
+/** In the data folder. */
+export const DEVELOPER_KEY_FILE = 'developer-key';
 
 const read = async (path: string): Promise<string | null> => {
   try {
@@ -22,7 +23,7 @@ const read = async (path: string): Promise<string | null> => {
  */
 export async function ensureDeveloperKey(keys: Keys, dataDir: string): Promise<{ secret: string; created: boolean }> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const path = join(dataDir, FILE);
+  const path = join(dataDir, DEVELOPER_KEY_FILE);
   let secret = await read(path);
   const created = secret === null;
   if (secret === null) {

@@ -1,18 +1,26 @@
-import { type CanActivate, createParamDecorator, type ExecutionContext, Injectable } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
-import { KilnError } from '../common/errors.js';
+import {
+  type CanActivate,
+  createParamDecorator,
+  type CustomDecorator,
+  type ExecutionContext,
+  Injectable,
+  SetMetadata,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AuthKey } from './auth-key.js';
-import { Keys } from './keys.js';
+import { invalidKey, Keys } from './keys.js';
+import { rateHeaders, tooManyRequests } from './rate-headers.js';
+import { RateLimits } from './rate-limits.js';
 
 export interface AuthenticatedRequest extends FastifyRequest {
   authKey?: AuthKey;
 }
 
-const unauthorized = (message: string): KilnError =>
-  new KilnError(401, 'authentication_error', message, {
-    code: 'invalid_api_key',
-    headers: { 'www-authenticate': 'Bearer' },
-  });
+const ASKS_FOR_WORK = 'kiln:asks-for-work';
+
+/** On a POST that asks for work: it counts against the key's requests a minute. */
+export const AsksForWork = (): CustomDecorator => SetMetadata(ASKS_FOR_WORK, true);
 
 /** `Authorization: Bearer …` or `x-api-key: …`; null when neither is there. */
 export function secretOf(request: Pick<FastifyRequest, 'headers'>): string | null {
@@ -22,24 +30,38 @@ export function secretOf(request: Pick<FastifyRequest, 'headers'>): string | nul
   return bearer ?? null;
 }
 
-/** Throws 401, or 503 while the database is away: a client must not take an outage for a wrong key. */
+/**
+ * Throws 401, 403 for an address that the key may not be used from, or 503 while the database is away: a client must not
+ * take an outage for a wrong key.
+ */
 export async function authenticate(keys: Keys, request: AuthenticatedRequest): Promise<AuthKey> {
   const secret = secretOf(request);
   if (secret === null) {
-    throw unauthorized("No API key: send 'Authorization: Bearer sk-…' or 'x-api-key: sk-…'.");
+    throw invalidKey("No API key: send 'Authorization: Bearer sk-…' or 'x-api-key: sk-…'.");
   }
-  const key = await keys.authenticate(secret);
-  if (key === null) throw unauthorized('The API key is not valid.');
+  const key = await keys.authenticate(secret, request.ip);
+  if (key === null) throw invalidKey('The API key is not valid.');
   request.authKey = key;
   return key;
 }
 
 @Injectable()
 export class KeyGuard implements CanActivate {
-  constructor(private readonly keys: Keys) {}
+  constructor(
+    private readonly keys: Keys,
+    private readonly limits: RateLimits,
+    private readonly reflector: Reflector,
+  ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    await authenticate(this.keys, context.switchToHttp().getRequest<AuthenticatedRequest>());
+    const http = context.switchToHttp();
+    const request = http.getRequest<AuthenticatedRequest>();
+    const { id, requestsPerMinute } = await authenticate(this.keys, request);
+    if (requestsPerMinute === null || !this.reflector.get<boolean | undefined>(ASKS_FOR_WORK, context.getHandler()))
+      return true;
+    const state = await this.limits.take(id, requestsPerMinute);
+    http.getResponse<FastifyReply>().headers(rateHeaders(state, request.url, new Date()));
+    if (!state.admitted) throw tooManyRequests(state);
     return true;
   }
 }

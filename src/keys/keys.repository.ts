@@ -1,9 +1,9 @@
 import type { JsonValue } from '../common/json.js';
-import { type Database, execute, queryRow, queryRows, type Sql, sql, type Tx } from '../database/database.js';
-import { type AuthKey, KEY_ROLES, type KeyRecord } from './auth-key.js';
+import { type Database, execute, queryRow, type Sql, sql, type Tx } from '../database/database.js';
+import { type AuthKey, KEY_ROLES } from './auth-key.js';
 import { parseStoredSecrets, type StoredWebhookSecret } from './webhook-secrets.js';
 
-interface KeyRow {
+export interface KeyRow {
   id: string;
   name: string;
   role: string;
@@ -12,12 +12,18 @@ interface KeyRow {
   max_concurrent_jobs: number | null;
   max_queued_jobs: number | null;
   weight: number;
+  requests_per_minute: number | null;
+  allowed_ips: string[] | null;
+  expires_at: Date | null;
 }
 
-const COLUMNS = sql`k.id, k.name, k.role, k.daily_budget_micro_usd, k.allowed_models, k.max_concurrent_jobs, k.max_queued_jobs, k.weight`;
-const LIVE_SECRET = sql`(s.expires_at IS NULL OR s.expires_at > now())`;
+/** Of table `api_key k`, as `KeyRow` has them. */
+export const KEY_COLUMNS = sql`k.id, k.name, k.role, k.daily_budget_micro_usd, k.allowed_models, k.max_concurrent_jobs, k.max_queued_jobs, k.weight,
+  k.requests_per_minute, k.allowed_ips, k.expires_at`;
+/** Of table `api_key_secret s`. */
+export const LIVE_SECRET = sql`(s.expires_at IS NULL OR s.expires_at > now())`;
 
-const toAuthKey = (row: KeyRow): AuthKey => ({
+export const toAuthKey = (row: KeyRow): AuthKey => ({
   id: row.id,
   name: row.name,
   role: KEY_ROLES.find((role) => role === row.role) ?? 'app',
@@ -26,36 +32,46 @@ const toAuthKey = (row: KeyRow): AuthKey => ({
   maxQueuedJobs: row.max_queued_jobs,
   weight: row.weight,
   dailyBudgetMicroUsd: row.daily_budget_micro_usd === null ? null : Number(row.daily_budget_micro_usd),
+  requestsPerMinute: row.requests_per_minute,
+  allowedIps: row.allowed_ips ?? [],
+  expiresAt: row.expires_at,
 });
 
-/** Tables `api_key` and `api_key_secret`. */
+/** The key of a secret, usable or not. */
+export interface FoundKey {
+  key: AuthKey;
+  disabled: boolean;
+  /** When this secret of it ends, after a rotation. */
+  secretExpiresAt: Date | null;
+}
+
+/** Tables `api_key` and `api_key_secret`, as every request needs them. */
 export class KeysRepository {
   constructor(private readonly db: Database) {}
 
-  async findBySecretHash(hash: Uint8Array): Promise<AuthKey | null> {
-    return this.one(sql`
-      SELECT ${COLUMNS} FROM api_key_secret s JOIN api_key k ON k.id = s.key_id
-      WHERE s.hash = ${hash} AND ${LIVE_SECRET} AND k.disabled_at IS NULL`);
-  }
-
-  async find(id: string): Promise<AuthKey | null> {
-    return this.one(sql`SELECT ${COLUMNS} FROM api_key k WHERE k.id = ${id} AND k.disabled_at IS NULL`);
-  }
-
-  async list(): Promise<KeyRecord[]> {
-    const rows = await queryRows<KeyRow & { preview: string | null; created_at: Date }>(
+  /** Null where the secret is unknown or has ended. */
+  async findBySecretHash(hash: Uint8Array): Promise<FoundKey | null> {
+    const row = await queryRow<KeyRow & { disabled: boolean; secret_expires_at: Date | null }>(
       this.db,
-      sql`
-      SELECT ${COLUMNS}, k.created_at,
-             (SELECT s.preview FROM api_key_secret s WHERE s.key_id = k.id AND ${LIVE_SECRET} ORDER BY s.created_at DESC LIMIT 1) AS preview
-      FROM api_key k WHERE k.disabled_at IS NULL ORDER BY k.id`,
+      sql`SELECT ${KEY_COLUMNS}, k.disabled_at IS NOT NULL AS disabled, s.expires_at AS secret_expires_at
+          FROM api_key_secret s JOIN api_key k ON k.id = s.key_id
+          WHERE s.hash = ${hash} AND ${LIVE_SECRET} AND k.deleted_at IS NULL`,
     );
-    return rows.map((row) => ({ ...toAuthKey(row), preview: row.preview, createdAt: row.created_at }));
+    return row && { key: toAuthKey(row), disabled: row.disabled, secretExpiresAt: row.secret_expires_at };
+  }
+
+  /** Also a disabled one. */
+  async find(id: string): Promise<AuthKey | null> {
+    const row = await queryRow<KeyRow>(
+      this.db,
+      sql`SELECT ${KEY_COLUMNS} FROM api_key k WHERE k.id = ${id} AND k.deleted_at IS NULL`,
+    );
+    return row && toAuthKey(row);
   }
 
   /** The key with its first secret, or nothing of either. False when a key with this secret exists. */
   async insert(
-    key: AuthKey,
+    key: AuthKey & { description: string | null },
     secret: { hash: Uint8Array; preview: string },
     webhookSecrets: StoredWebhookSecret[],
   ): Promise<boolean> {
@@ -67,26 +83,25 @@ export class KeysRepository {
       WITH secret AS (
         INSERT INTO api_key_secret (hash, key_id, preview) VALUES (${secret.hash}, ${key.id}, ${secret.preview})
         ON CONFLICT (hash) DO NOTHING RETURNING key_id)
-      INSERT INTO api_key (id, name, role, daily_budget_micro_usd, allowed_models, max_concurrent_jobs, max_queued_jobs, weight, webhook_secrets)
-      SELECT key_id, ${key.name}, ${key.role}, ${budget}::bigint, ${key.allowedModels}::text[], ${key.maxConcurrentJobs}::int,
-             ${key.maxQueuedJobs}::int, ${key.weight}::int, ${JSON.stringify(webhookSecrets)}::jsonb FROM secret`,
+      INSERT INTO api_key (id, name, description, role, daily_budget_micro_usd, allowed_models, max_concurrent_jobs, max_queued_jobs, weight,
+        requests_per_minute, allowed_ips, expires_at, webhook_secrets)
+      SELECT key_id, ${key.name}, ${key.description}::text, ${key.role}, ${budget}::bigint, ${key.allowedModels}::text[], ${key.maxConcurrentJobs}::int,
+             ${key.maxQueuedJobs}::int, ${key.weight}::int, ${key.requestsPerMinute}::int, ${key.allowedIps}::text[], ${key.expiresAt}::timestamptz,
+             ${JSON.stringify(webhookSecrets)}::jsonb FROM secret`,
     );
     return inserted > 0;
   }
 
-  /** Takes the key out of use; its rows stay because jobs and money name it. False when there is none. */
-  async disable(id: string): Promise<boolean> {
-    return this.db.transaction(async (tx) => {
-      const disabled = await execute(
-        tx,
-        sql`UPDATE api_key SET disabled_at = now() WHERE id = ${id} AND disabled_at IS NULL`,
-      );
-      await execute(tx, sql`DELETE FROM api_key_secret WHERE key_id = ${id}`);
-      return disabled > 0;
-    });
+  /** Secrets that were used, by their hashes. */
+  async touch(hashes: readonly Uint8Array[], at: Date): Promise<void> {
+    await execute(
+      this.db,
+      sql`UPDATE api_key_secret SET last_used_at = ${at}
+          WHERE hash = ANY(${[...hashes]}::bytea[]) AND (last_used_at IS NULL OR last_used_at < ${at})`,
+    );
   }
 
-  /** Also of a disabled key: its last deliveries are still signed. Null when there is no such key. */
+  /** Also of a key that was taken out of use: its last deliveries are still signed. Null when there is no such key. */
   async webhookSecrets(keyId: string): Promise<StoredWebhookSecret[] | null> {
     return this.readSecrets(this.db, sql`SELECT webhook_secrets FROM api_key WHERE id = ${keyId}`);
   }
@@ -114,10 +129,5 @@ export class KeysRepository {
   private async readSecrets(db: Tx, query: Sql): Promise<StoredWebhookSecret[] | null> {
     const row = await queryRow<{ webhook_secrets: JsonValue }>(db, query);
     return row === null ? null : parseStoredSecrets(row.webhook_secrets);
-  }
-
-  private async one(query: Sql): Promise<AuthKey | null> {
-    const row = await queryRow<KeyRow>(this.db, query);
-    return row === null ? null : toAuthKey(row);
   }
 }

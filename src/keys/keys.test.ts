@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { type AuthKey, createKeyBody, isModelAllowed } from './auth-key.js';
+import { type AuthKey, isModelAllowed } from './auth-key.js';
+import { createKeyBody } from './key-bodies.js';
 import { secretOf } from './key.guard.js';
 import type { PurposeKeys } from '../config/secret.js';
 import { seal, unseal } from './sealed.js';

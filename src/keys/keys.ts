@@ -1,9 +1,12 @@
-import { notFound } from '../common/errors.js';
+import { KilnError, notFound } from '../common/errors.js';
 import { newId, newSecret, sha256 } from '../common/ids.js';
 import type { Clock } from '../common/time.js';
-import { systemClock } from '../common/time.js';
-import { assertModelAllowed, type AuthKey, type CreateKey, type KeyRecord } from './auth-key.js';
-import type { KeysRepository } from './keys.repository.js';
+import { isAddressAllowed } from '../common/address-ranges.js';
+import { assertModelAllowed, type AuthKey } from './auth-key.js';
+import type { CreateKey } from './key-bodies.js';
+import type { FoundKey, KeysRepository } from './keys.repository.js';
+import { type KeyClocks, SYSTEM_CLOCKS } from './key-clocks.js';
+import { LastUses } from './last-uses.js';
 import type { PurposeKeys } from '../config/secret.js';
 import { ShortCache } from './short-cache.js';
 import {
@@ -15,10 +18,24 @@ import {
   type StoredWebhookSecret,
 } from './webhook-secrets.js';
 
-const CACHE_MS = 2000;
+/** Changes are obeyed within two seconds everywhere; what a request does with its key after it was found is in the rest. */
+const CACHE_MS = 1500;
 const CACHE_ENTRIES = 10_000;
 const SECRET_PREFIX = 'sk-';
 const PREVIEW_CHARS = 4;
+
+/** A secret, and what is stored of it. */
+export interface NewSecret {
+  secret: string;
+  hash: Uint8Array;
+  preview: string;
+}
+
+export const newKeySecret = (secret = `${SECRET_PREFIX}${newSecret()}`): NewSecret => ({
+  secret,
+  hash: sha256(secret),
+  preview: `${SECRET_PREFIX}…${secret.slice(-PREVIEW_CHARS)}`,
+});
 
 /** What GET and POST of `/v1/webhooks/secret` show. */
 export interface WebhookSecretState {
@@ -31,52 +48,73 @@ export interface WebhookSecretState {
 
 /** API keys: who may call, and the secrets their webhooks are signed with. */
 export class Keys {
-  private readonly bySecret = new ShortCache<AuthKey>(CACHE_MS, CACHE_ENTRIES);
-  private readonly byId = new ShortCache<AuthKey>(CACHE_MS, CACHE_ENTRIES);
+  private readonly bySecret: ShortCache<FoundKey>;
+  private readonly byId: ShortCache<AuthKey>;
+  private readonly uses: LastUses;
+  private readonly now: Clock;
 
   constructor(
     private readonly repository: KeysRepository,
     private readonly sealingKeys: PurposeKeys,
-    private readonly now: Clock = systemClock,
-  ) {}
-
-  /** The key of this secret, or null. A key taken away is refused within two seconds everywhere. */
-  async authenticate(secret: string): Promise<AuthKey | null> {
-    if (!secret.startsWith(SECRET_PREFIX) || secret.length > 200) return null;
-    const hash = sha256(secret);
-    return this.bySecret.get(hash.toString('base64'), () => this.repository.findBySecretHash(hash));
+    clocks: KeyClocks = SYSTEM_CLOCKS,
+  ) {
+    this.now = clocks.now;
+    this.bySecret = new ShortCache(CACHE_MS, CACHE_ENTRIES, clocks.elapsedMs);
+    this.byId = new ShortCache(CACHE_MS, CACHE_ENTRIES, clocks.elapsedMs);
+    this.uses = new LastUses((hashes, at) => repository.touch(hashes, at), clocks);
   }
 
+  /**
+   * The key of this secret, or null where there is none. Throws 401 for one that is disabled or has expired, and 403 for an
+   * address it may not be used from. What changes is obeyed within two seconds everywhere, an end at once.
+   */
+  async authenticate(secret: string, address: string): Promise<AuthKey | null> {
+    if (!secret.startsWith(SECRET_PREFIX) || secret.length > 200) return null;
+    const hash = sha256(secret);
+    const found = await this.bySecret.get(hash.toString('base64'), () => this.repository.findBySecretHash(hash));
+    const now = this.now();
+    if (found === null || (found.secretExpiresAt !== null && found.secretExpiresAt <= now)) return null;
+    const { key, disabled } = found;
+    if (disabled) throw invalidKey('The API key is disabled.');
+    if (key.expiresAt !== null && key.expiresAt <= now)
+      throw invalidKey(`The API key expired at ${key.expiresAt.toISOString()}.`);
+    if (!isAddressAllowed(key.allowedIps, address))
+      throw new KilnError(403, 'ip_not_allowed', `This key may not be used from ${address.slice(0, 64)}.`);
+    this.uses.note(hash);
+    return key;
+  }
+
+  /** Also a disabled one. */
   async get(id: string): Promise<AuthKey | null> {
     return this.byId.get(id, () => this.repository.find(id));
   }
 
   /** The secret is in the answer and nowhere else. */
   async create(input: CreateKey): Promise<{ key: AuthKey; secret: string }> {
-    const secret = `${SECRET_PREFIX}${newSecret()}`;
+    const secret = newKeySecret();
     const key = await this.insert(input, secret);
     if (key === null) throw new Error('a new secret is known already');
-    return { key, secret };
+    return { key, secret: secret.secret };
   }
 
   /** Makes sure that a key with this very secret exists; used for the developer key only. */
   async ensure(input: CreateKey, secret: string): Promise<AuthKey> {
-    const found =
-      (await this.authenticate(secret)) ?? (await this.insert(input, secret)) ?? (await this.authenticate(secret));
+    const made = newKeySecret(secret);
+    const known = async (): Promise<AuthKey | null> => (await this.repository.findBySecretHash(made.hash))?.key ?? null;
+    const found = (await known()) ?? (await this.insert(input, made)) ?? (await known());
     if (found === null) throw new Error(`the key '${input.name}' was taken out of use`);
     return found;
   }
 
-  async list(): Promise<KeyRecord[]> {
-    return this.repository.list();
-  }
-
-  /** Throws 404 when there is no such key. Jobs and money of the key stay. */
-  async remove(id: string): Promise<void> {
-    const removed = await this.repository.disable(id);
+  /** After a change in this process, which obeys it at once. */
+  forget(): void {
     this.bySecret.clear();
     this.byId.clear();
-    if (!removed) throw notFound('key', id);
+  }
+
+  /** Writes down the last uses that are still to be written. */
+  async stop(): Promise<void> {
+    await this.uses.flush();
   }
 
   assertModelAllowed(key: AuthKey, model: string): void {
@@ -111,7 +149,7 @@ export class Keys {
     };
   }
 
-  private async insert(input: CreateKey, secret: string): Promise<AuthKey | null> {
+  private async insert(input: CreateKey, { hash, preview }: NewSecret): Promise<AuthKey | null> {
     const key: AuthKey = {
       id: newId('key'),
       name: input.name,
@@ -121,12 +159,20 @@ export class Keys {
       maxQueuedJobs: input.max_queued_jobs,
       weight: input.weight,
       dailyBudgetMicroUsd: input.daily_budget_micro_usd,
+      requestsPerMinute: input.requests_per_minute,
+      allowedIps: input.allowed_ips,
+      expiresAt: input.expires_at === null ? null : new Date(input.expires_at),
     };
-    const inserted = await this.repository.insert(
-      key,
-      { hash: sha256(secret), preview: `${SECRET_PREFIX}…${secret.slice(-PREVIEW_CHARS)}` },
-      [newWebhookSecret(key.id, this.sealingKeys, this.now())],
-    );
+    const inserted = await this.repository.insert({ ...key, description: input.description }, { hash, preview }, [
+      newWebhookSecret(key.id, this.sealingKeys, this.now()),
+    ]);
     return inserted ? key : null;
   }
 }
+
+/** 401 with OpenAI's code. */
+export const invalidKey = (message: string): KilnError =>
+  new KilnError(401, 'authentication_error', message, {
+    code: 'invalid_api_key',
+    headers: { 'www-authenticate': 'Bearer' },
+  });

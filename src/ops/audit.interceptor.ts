@@ -1,5 +1,6 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import { KilnError } from '../common/errors.js';
 import { newId } from '../common/ids.js';
@@ -9,8 +10,15 @@ import { AuditRepository } from './audit.repository.js';
 
 const AUDIT_ACTION = 'kiln:audit-action';
 
-/** Names what a handler does, for `admin_audit`. Every POST and DELETE under /admin has one. */
+/** Names what a handler does, for `admin_audit`. Every POST, PATCH and DELETE under /admin has one. */
 export const Audited = (action: string): MethodDecorator => SetMetadata(AUDIT_ACTION, action);
+
+const notes = new WeakMap<FastifyRequest, JsonObject>();
+
+/** What the row says of the request, instead of its body: what was changed, say. Never a secret. */
+export function auditAs(request: FastifyRequest, data: object): void {
+  notes.set(request, data as JsonObject);
+}
 
 /** Writes who did what: once it was done, or with the reason where it was refused. */
 @Injectable()
@@ -36,7 +44,7 @@ export class AuditInterceptor implements NestInterceptor {
       await write(targetOf(request), { refused }).catch(() => undefined);
       throw error;
     }
-    await write(targetOf(request) || idOf(result), (request.body ?? {}) as JsonObject);
+    await write(targetOf(request) || idOf(result), notes.get(request) ?? ((request.body ?? {}) as JsonObject));
     return of(result);
   }
 }

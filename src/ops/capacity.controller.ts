@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, UseGuards, UseInterceptor
 import { notFound } from '../common/errors.js';
 import { STATE_ACTIONS, type StateAction, stateBody, type StateBody } from '../jobs/admin/bodies.js';
 import { Capacity } from '../jobs/admin/capacity.js';
-import { AdminGuard } from '../keys/admin.guard.js';
+import { AdminGuard, NeedsRole } from '../keys/admin.guard.js';
 import { AuditInterceptor, Audited } from './audit.interceptor.js';
 
 /** Lanes and routes: pause, resume, drain. */
@@ -13,6 +13,7 @@ export class CapacityController {
   constructor(private readonly capacity: Capacity) {}
 
   @Get('lanes')
+  @NeedsRole('viewer')
   async lanes(): Promise<object> {
     return wholeList(await this.capacity.lanes());
   }
@@ -20,6 +21,7 @@ export class CapacityController {
   @Post('lanes/:id/:action')
   @HttpCode(200)
   @Audited('lane.state')
+  @NeedsRole('operator')
   async changeLane(
     @Param('id') id: string,
     @Param('action') action: string,
@@ -29,6 +31,7 @@ export class CapacityController {
   }
 
   @Get('routes')
+  @NeedsRole('viewer')
   async routes(): Promise<object> {
     return wholeList(await this.capacity.routes());
   }
@@ -37,6 +40,7 @@ export class CapacityController {
   @Post('routes/*')
   @HttpCode(200)
   @Audited('route.state')
+  @NeedsRole('operator')
   async changeRoute(@Param('*') rest: string, @Body({ schema: stateBody }) body: StateBody): Promise<object> {
     const [, id = '', action = ''] = /^(.+)\/([^/]+)$/.exec(rest) ?? [];
     return this.capacity.changeRoute(id, readAction(action), body?.reason ?? null);

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { AdminGuard } from '../keys/admin.guard.js';
+import { AdminGuard, NeedsRole } from '../keys/admin.guard.js';
 import { Readiness, type ReadinessView } from './readiness.js';
 import { MetricsPage } from './metrics-page.js';
 
@@ -30,6 +30,7 @@ export class HealthController {
 
   @Get('metrics')
   @UseGuards(AdminGuard)
+  @NeedsRole('viewer')
   async scrape(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     const { contentType, text } = await this.metrics.scrape();
     reply.type(contentType);

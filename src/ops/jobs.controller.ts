@@ -14,7 +14,7 @@ import {
   type ResolveBody,
 } from '../jobs/admin/bodies.js';
 import { ReplayBatches } from '../jobs/admin/replay-batches.js';
-import { AdminGuard } from '../keys/admin.guard.js';
+import { AdminGuard, NeedsRole } from '../keys/admin.guard.js';
 import { AuditInterceptor, Audited } from './audit.interceptor.js';
 
 /** Jobs of every key: find, look at, let go on, replay, settle. */
@@ -29,6 +29,7 @@ export class AdminJobsController {
   ) {}
 
   @Get('jobs')
+  @NeedsRole('viewer')
   async list(@Query({ schema: adminJobsQuery }) query: AdminJobsQuery): Promise<object> {
     return this.jobs.list(query);
   }
@@ -36,6 +37,7 @@ export class AdminJobsController {
   /** 202 and a batch that workers run, or with `dry_run` 200 and what it would be. */
   @Post('jobs/replay')
   @Audited('jobs.replay')
+  @NeedsRole('operator')
   async replay(
     @Body({ schema: bulkReplayBody }) body: BulkReplayBody,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -50,6 +52,7 @@ export class AdminJobsController {
   }
 
   @Get('jobs/:id')
+  @NeedsRole('viewer')
   async get(@Param('id') id: string): Promise<AdminJobView> {
     return this.jobs.get(id);
   }
@@ -57,16 +60,19 @@ export class AdminJobsController {
   @Post('jobs/:id/release')
   @HttpCode(200)
   @Audited('job.release')
+  @NeedsRole('operator')
   async release(@Param('id') id: string): Promise<AdminJobView> {
     return this.jobs.release(id);
   }
 
   @Get('replays')
+  @NeedsRole('viewer')
   async replays(@Query({ schema: pageQuery }) query: PageQuery): Promise<object> {
     return this.batches.list(query);
   }
 
   @Get('replays/:id')
+  @NeedsRole('viewer')
   async replayBatch(@Param('id') id: string): Promise<object> {
     return this.batches.get(id);
   }
@@ -74,6 +80,7 @@ export class AdminJobsController {
   @Post('attempts/:id/resolve')
   @HttpCode(200)
   @Audited('attempt.resolve')
+  @NeedsRole('operator')
   async resolve(@Param('id') id: string, @Body({ schema: resolveBody }) body: ResolveBody): Promise<object> {
     return this.attempts.resolve(id, body);
   }

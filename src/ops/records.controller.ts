@@ -1,9 +1,10 @@
 import { Controller, Get, Query, UseGuards } from '@nestjs/common';
-import { AdminGuard } from '../keys/admin.guard.js';
+import { AdminGuard, NeedsRole } from '../keys/admin.guard.js';
 import { auditQuery, type AuditQuery, eventsQuery, type EventsQuery, Records } from './records.js';
 
 @Controller('admin')
 @UseGuards(AdminGuard)
+@NeedsRole('viewer')
 export class RecordsController {
   constructor(private readonly records: Records) {}
 

@@ -16,9 +16,10 @@ const MAX_PARAM_CHARS = 300;
 
 /** The API on Fastify, ready to listen. Bodies are capped, every answer has a request id, every error the envelope. */
 export async function createHttpApp(parts: AppParts): Promise<NestFastifyApplication> {
-  const { maxBodyBytes } = parts.config.http;
+  const { maxBodyBytes, trustedProxies } = parts.config.http;
   const adapter = new FastifyAdapter({
     bodyLimit: maxBodyBytes,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     genReqId: () => newId('req'),
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     forceCloseConnections: 'idle',

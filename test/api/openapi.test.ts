@@ -228,6 +228,10 @@ describe('the document is true', () => {
     const { id } = await check('POST', '/admin/keys', '/admin/keys', { name: 'shop' });
     await check('GET', '/admin/keys', '/admin/keys');
     await check('GET', `/admin/keys/${String(id)}`, '/admin/keys/{id}');
+    await check('PATCH', `/admin/keys/${String(id)}`, '/admin/keys/{id}', { requests_per_minute: 60 });
+    for (const action of ['rotate', 'disable', 'enable'])
+      await check('POST', `/admin/keys/${String(id)}/${action}`, `/admin/keys/{id}/${action}`);
+    await check('GET', '/v1/key', '/v1/key');
     await check('DELETE', `/admin/keys/${String(id)}`, '/admin/keys/{id}');
     await check('POST', '/admin/jobs/replay', '/admin/jobs/replay', { filter: {}, dry_run: true });
     const batch = await check('POST', '/admin/jobs/replay', '/admin/jobs/replay', { filter: { model: 'ace-step' } });

@@ -13,7 +13,7 @@ import { Keyring } from '../../src/config/secret.js';
 import { Database } from '../../src/database/database.js';
 import { createEgress } from '../../src/egress/create-egress.js';
 import { EGRESS, type Egress } from '../../src/egress/egress.js';
-import { createKeyBody } from '../../src/keys/auth-key.js';
+import { createKeyBody } from '../../src/keys/key-bodies.js';
 import { Keys } from '../../src/keys/keys.js';
 import { KeysModule } from '../../src/keys/keys.module.js';
 import { createMedia } from '../../src/media/create-media.js';

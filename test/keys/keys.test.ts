@@ -6,7 +6,9 @@ import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { ConfigModule } from '../../src/config/config.module.js';
 import { loadConfig } from '../../src/config/config.js';
 import { Keyring } from '../../src/config/secret.js';
-import { createKeyBody } from '../../src/keys/auth-key.js';
+import { createKeyBody, listKeysQuery } from '../../src/keys/key-bodies.js';
+import { KeyAdmin } from '../../src/keys/key-admin.js';
+import { KeyAdminRepository } from '../../src/keys/key-admin.repository.js';
 import { AdminActor, type AdminAccess, AdminGuard } from '../../src/keys/admin.guard.js';
 import { ensureDeveloperKey } from '../../src/keys/developer-key.js';
 import { CurrentKey, KeyGuard } from '../../src/keys/key.guard.js';
@@ -20,16 +22,21 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 const keyring = new Keyring([randomBytes(32).toString('base64url')]);
 const sealingKeys = keyring.keys('webhook-secrets');
+const HERE = '127.0.0.1';
+const EVERY = listKeysQuery.parse({ limit: 100 });
+const adminOf = (some: Keys): KeyAdmin => new KeyAdmin(new KeyAdminRepository(db), some);
 const app = (name: string): ReturnType<typeof createKeyBody.parse> => createKeyBody.parse({ name });
 
 let test: TestDatabase;
 let db: Database;
 let keys: Keys;
+let admin: KeyAdmin;
 
 beforeAll(async () => {
   test = await createTestDatabase();
   db = new Database({ url: test.url, poolSize: 4 });
   keys = new Keys(new KeysRepository(db), sealingKeys);
+  admin = adminOf(keys);
 });
 afterAll(async () => {
   await db.close();
@@ -42,9 +49,9 @@ describe('Keys', () => {
       createKeyBody.parse({ name: 'a', allowed_models: ['veo-*'], daily_budget_micro_usd: 5 }),
     );
     expect(Buffer.from(secret.slice(3), 'base64url')).toHaveLength(32);
-    expect(await keys.authenticate(secret)).toEqual(key);
+    expect(await keys.authenticate(secret, HERE)).toEqual(key);
     expect(await keys.get(key.id)).toEqual(key);
-    expect(await keys.authenticate(`${secret}x`)).toBeNull();
+    expect(await keys.authenticate(`${secret}x`, HERE)).toBeNull();
     const dump = JSON.stringify(
       await queryRow(
         db,
@@ -52,8 +59,11 @@ describe('Keys', () => {
       ),
     );
     expect(dump).not.toContain(secret.slice(3, 20));
-    expect(await keys.list()).toContainEqual(
-      expect.objectContaining({ id: key.id, preview: `sk-…${secret.slice(-4)}` }),
+    expect(await admin.list(EVERY)).toContainEqual(
+      expect.objectContaining({
+        id: key.id,
+        secrets: [expect.objectContaining({ preview: `sk-…${secret.slice(-4)}` })],
+      }),
     );
     expect(() => keys.assertModelAllowed(key, 'flux-dev')).toThrow(
       expect.objectContaining({ status: 403, type: 'key_model_access_denied' }),
@@ -62,16 +72,16 @@ describe('Keys', () => {
 
   it('refuses a removed and an expired key', async () => {
     const { key, secret } = await keys.create(app('gone'));
-    await keys.authenticate(secret);
-    await keys.remove(key.id);
-    expect(await keys.authenticate(secret)).toBeNull();
-    await expect(keys.remove(key.id)).rejects.toMatchObject({ status: 404 });
+    await keys.authenticate(secret, HERE);
+    await admin.remove(key.id);
+    expect(await keys.authenticate(secret, HERE)).toBeNull();
+    await expect(admin.remove(key.id)).rejects.toMatchObject({ status: 404 });
     const other = await keys.create(app('expired'));
     await execute(
       db,
       sql`UPDATE api_key_secret SET expires_at = now() - interval '1 second' WHERE key_id = ${other.key.id}`,
     );
-    expect(await keys.authenticate(other.secret)).toBeNull();
+    expect(await keys.authenticate(other.secret, HERE)).toBeNull();
   });
 
   it('rotates the webhook secret, both live meanwhile, also when two rotate at once', async () => {
@@ -99,12 +109,12 @@ describe('the developer key', () => {
     expect((await readFile(join(dataDir, 'developer-key'), 'utf8')).trim()).toBe(one.secret);
     const later = new Keys(new KeysRepository(db), sealingKeys);
     expect(await ensureDeveloperKey(later, dataDir)).toEqual({ secret: one.secret, created: false });
-    expect((await later.list()).filter(({ name }) => name === 'developer')).toHaveLength(1);
+    expect(await adminOf(later).list({ ...EVERY, name: 'developer' })).toHaveLength(1);
     const wiped = await createTestDatabase();
     const fresh = new Database({ url: wiped.url, poolSize: 2 });
     const freshKeys = new Keys(new KeysRepository(fresh), sealingKeys);
     await ensureDeveloperKey(freshKeys, dataDir);
-    expect(await freshKeys.authenticate(one.secret)).toMatchObject({ role: 'admin' });
+    expect(await freshKeys.authenticate(one.secret, HERE)).toMatchObject({ role: 'admin' });
     await fresh.close();
     await wiped.drop();
     await rm(dataDir, { recursive: true });

@@ -13,7 +13,7 @@ import { JobWaiter } from '../../src/jobs/events/wait.js';
 import { isTerminal } from '../../src/jobs/domain/states.js';
 import { JobsRepository } from '../../src/jobs/store/jobs.repository.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
-import { createKeyBody } from '../../src/keys/auth-key.js';
+import { createKeyBody } from '../../src/keys/key-bodies.js';
 import { Keys } from '../../src/keys/keys.js';
 import { adapters } from '../../src/providers/registry.js';
 import { createHttpApp } from '../../src/runtime/http-app.js';

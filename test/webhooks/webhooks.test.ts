@@ -10,7 +10,7 @@ import { ConfigModule } from '../../src/config/config.module.js';
 import { Keyring } from '../../src/config/secret.js';
 import { Database, execute, queryRow, sql } from '../../src/database/database.js';
 import { EgressModule } from '../../src/egress/egress.module.js';
-import { createKeyBody } from '../../src/keys/auth-key.js';
+import { createKeyBody } from '../../src/keys/key-bodies.js';
 import { Keys } from '../../src/keys/keys.js';
 import { KeysModule } from '../../src/keys/keys.module.js';
 import { Enqueue, type QueueMap } from '../../src/queue/enqueue.js';

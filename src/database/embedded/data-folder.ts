@@ -76,6 +76,19 @@ export async function claimDataFolder(path: string): Promise<DataFolder> {
   return { dir, announce: (url) => void (mine.url = url), release };
 }
 
+/** The process that works with the folder, for those who want to ask it; null where there is none. */
+export async function ownerOfDataFolder(path: string): Promise<DataFolderOwner | null> {
+  const dir = await realpath(path).catch(() => null);
+  if (dir === null) return null;
+  const sockets = socketFolder(dir);
+  const names = await readdir(sockets).catch(() => []);
+  for (const name of names.filter((one) => one.endsWith('.sock'))) {
+    const claim = await ask(join(sockets, name));
+    if (claim?.settled) return { pid: claim.pid, url: claim.url };
+  }
+  return null;
+}
+
 /** Returns when the other is gone; throws when it owns the folder or goes first. */
 async function outlast(socket: string, goesFirst: boolean, dir: string): Promise<void> {
   for (;;) {

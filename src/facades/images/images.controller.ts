@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STREAMED_BODY } from '../../http/bodies.js';
 import { OwnIdempotency } from '../../idempotency/idempotency.interceptor.js';
 import type { AuthKey } from '../../keys/auth-key.js';
-import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
+import { AsksForWork, CurrentKey, KeyGuard } from '../../keys/key.guard.js';
 import { Images } from './images.js';
 
 /** OpenAI's image endpoints for every image alias. Both take JSON and multipart. */
@@ -16,6 +16,7 @@ export class ImagesController {
   @RouteConfig(STREAMED_BODY)
   @OwnIdempotency()
   @Post('generations')
+  @AsksForWork()
   @HttpCode(200)
   async generations(
     @CurrentKey() key: AuthKey,
@@ -28,6 +29,7 @@ export class ImagesController {
   @RouteConfig(STREAMED_BODY)
   @OwnIdempotency()
   @Post('edits')
+  @AsksForWork()
   @HttpCode(200)
   async edits(@CurrentKey() key: AuthKey, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.images.serve('edit', key, request, reply);

@@ -13,7 +13,7 @@ import { isTerminal } from '../../jobs/domain/states.js';
 import type { JobRow } from '../../jobs/store/rows.js';
 import { JobViews } from '../../jobs/view/job-views.js';
 import type { AuthKey } from '../../keys/auth-key.js';
-import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
+import { AsksForWork, CurrentKey, KeyGuard } from '../../keys/key.guard.js';
 import { jobHeaders } from '../shared/facade-jobs.js';
 import { jobIdOf } from './video-id.js';
 import { pollAfterMs, type Video, videoView } from './video-view.js';
@@ -45,6 +45,7 @@ export class VideosController {
 
   @RouteConfig(STREAMED_BODY)
   @Post()
+  @AsksForWork()
   @HttpCode(200)
   @OwnIdempotency()
   async create(
@@ -57,6 +58,7 @@ export class VideosController {
 
   @RouteConfig(STREAMED_BODY)
   @Post('edits')
+  @AsksForWork()
   @HttpCode(200)
   @OwnIdempotency()
   async edit(
@@ -69,6 +71,7 @@ export class VideosController {
 
   @RouteConfig(STREAMED_BODY)
   @Post('extensions')
+  @AsksForWork()
   @HttpCode(200)
   @OwnIdempotency()
   async extend(
@@ -82,6 +85,7 @@ export class VideosController {
   /** The older way to ask for an edit. */
   @RouteConfig(STREAMED_BODY)
   @Post(':id/remix')
+  @AsksForWork()
   @HttpCode(200)
   @OwnIdempotency()
   async remix(

@@ -3,7 +3,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STREAMED_BODY } from '../../http/bodies.js';
 import type { AuthKey } from '../../keys/auth-key.js';
-import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
+import { AsksForWork, CurrentKey, KeyGuard } from '../../keys/key.guard.js';
 import { Embeddings } from '../media/embeddings.js';
 import { Speech } from '../media/speech.js';
 import { Transcriptions } from '../media/transcriptions.js';
@@ -14,6 +14,7 @@ export class EmbeddingsController {
   constructor(private readonly embeddings: Embeddings) {}
 
   @Post()
+  @AsksForWork()
   @HttpCode(200)
   async create(
     @CurrentKey() key: AuthKey,
@@ -34,6 +35,7 @@ export class AudioController {
   ) {}
 
   @Post('speech')
+  @AsksForWork()
   @HttpCode(200)
   async speech(
     @CurrentKey() key: AuthKey,
@@ -46,6 +48,7 @@ export class AudioController {
 
   @RouteConfig(STREAMED_BODY)
   @Post('transcriptions')
+  @AsksForWork()
   @HttpCode(200)
   async transcribe(
     @CurrentKey() key: AuthKey,

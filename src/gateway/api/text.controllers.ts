@@ -2,7 +2,7 @@ import { Body, Controller, Headers, HttpCode, Post, Req, Res, UseGuards } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalidRequest } from '../../common/errors.js';
 import type { AuthKey } from '../../keys/auth-key.js';
-import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
+import { AsksForWork, CurrentKey, KeyGuard } from '../../keys/key.guard.js';
 import { TextGateway } from '../text/text-gateway.js';
 import { TokenCounts } from '../text/token-counts.js';
 
@@ -35,6 +35,7 @@ export class OpenAiTextController {
   constructor(private readonly text: TextGateway) {}
 
   @Post('chat/completions')
+  @AsksForWork()
   @HttpCode(200)
   async chat(
     @CurrentKey() key: AuthKey,
@@ -46,6 +47,7 @@ export class OpenAiTextController {
   }
 
   @Post('responses')
+  @AsksForWork()
   @HttpCode(200)
   async responses(
     @CurrentKey() key: AuthKey,
@@ -67,6 +69,7 @@ export class MessagesController {
   ) {}
 
   @Post()
+  @AsksForWork()
   @HttpCode(200)
   async messages(
     @CurrentKey() key: AuthKey,

@@ -7,6 +7,7 @@ import { invalidRequest, KilnError, messageOf } from '../../common/errors.js';
 import type { JsonObject } from '../../common/json.js';
 import { assertText } from '../../common/request-errors.js';
 import { type AuthKey, assertModelAllowed } from '../../keys/auth-key.js';
+import { OWN_LIMIT_HEADER } from '../../keys/rate-headers.js';
 import { Logger } from '../../telemetry/logger.js';
 import { Failover, type Open } from './failover.js';
 import { type Ending, Meter } from './meter.js';
@@ -124,7 +125,9 @@ export class GatewayRequests {
 
   /** `chargedMicroUsd` is null while the cost is not known. */
   headers(reply: FastifyReply, opened: Opened<unknown>, chargedMicroUsd: number | null): void {
-    reply.headers(opened.rateLimits).header('x-kiln-route', encodeURI(opened.route.id));
+    // A key with a limit of its own is told that one: the provider's is not its client's.
+    if (!reply.hasHeader(OWN_LIMIT_HEADER)) reply.headers(opened.rateLimits);
+    reply.header('x-kiln-route', encodeURI(opened.route.id));
     reply.header('x-kiln-attempts', String(opened.attempts));
     if (opened.outputCap !== null) reply.header('x-kiln-max-tokens', String(opened.outputCap));
     if (opened.route.bridging) reply.header('x-kiln-bridged', 'true');

@@ -19,7 +19,7 @@ import { conflict, invalidRequest, KilnError, notFound } from '../../common/erro
 import { readIdempotencyKey } from '../../idempotency/idempotency-key.js';
 import { OwnIdempotency } from '../../idempotency/idempotency.interceptor.js';
 import type { AuthKey } from '../../keys/auth-key.js';
-import { CurrentKey, KeyGuard } from '../../keys/key.guard.js';
+import { AsksForWork, CurrentKey, KeyGuard } from '../../keys/key.guard.js';
 import { isTerminal } from '../domain/states.js';
 import { JobWaiter, MAX_WAIT_SECONDS } from '../events/wait.js';
 import { JobsRepository } from '../store/jobs.repository.js';
@@ -56,6 +56,7 @@ export class JobsController {
   ) {}
 
   @Post()
+  @AsksForWork()
   @HttpCode(202)
   @OwnIdempotency()
   async create(
@@ -151,6 +152,7 @@ export class JobsController {
   }
 
   @Post(':id/replay')
+  @AsksForWork()
   @HttpCode(202)
   async replay(
     @CurrentKey() key: AuthKey,

@@ -148,7 +148,7 @@ function refusals(
   const takesInput = Boolean(query ?? body ?? headers ?? found.requestBody) || (found.parameters ?? []).length > 0;
   const all: ErrorType[] = [
     ...(takesInput || method === 'post' ? (['invalid_request_error'] as const) : []),
-    ...(open ? [] : (['authentication_error', 'unavailable'] as const)),
+    ...(open ? [] : (['authentication_error', 'ip_not_allowed', 'unavailable'] as const)),
     ...(method === 'post' && !open ? (['idempotency_in_progress', 'idempotency_key_reused'] as const) : []),
     ...errors,
     'internal_error',

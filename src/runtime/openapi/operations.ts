@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { listUploadsQuery, presignBody } from '../../assets/uploads.controller.js';
 import type { ErrorType } from '../../common/error-types.js';
+import { listKeysQuery, patchKeyBody } from '../../keys/key-bodies.js';
 import { listDeliveriesQuery } from '../../webhooks/webhooks.controller.js';
 import { ACCOUNT } from './account.js';
 import { FACADES } from './facades.js';
@@ -50,7 +51,9 @@ export const TAGS = {
   Webhooks: 'The signing secret, and what became of messages.',
   Files: 'Signed links; they need no key.',
   Callbacks: 'Doorbells of providers.',
-  Admin: 'Operations. Needs the admin key, or a key whose role is admin.',
+  Keys: 'The key that asks.',
+  Admin:
+    'Operations. Needs the admin key, or a key whose role allows it: viewers look, operators act on jobs, lanes and routes, admins on keys too.',
   Health: 'For balancers and scrapers.',
 } as const;
 
@@ -297,13 +300,52 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     errors: [],
     open: true,
   },
+  'GET /v1/key': {
+    id: 'getOwnKey',
+    tag: 'Keys',
+    summary: 'What this key is, and what limits it.',
+    answers: { 200: 'OwnKey' },
+    errors: [],
+  },
   'GET /metrics': admin('metrics', 'Prometheus text format.', { 200: { type: 'text/plain', about: 'The metrics.' } }),
   'POST /admin/keys': admin('createKey', 'Make an API key; its secret is in this answer only.', { 201: 'CreatedKey' }),
-  'GET /admin/keys': admin('listKeys', 'Every key.', { 200: 'Key[]' }),
+  'GET /admin/keys': {
+    ...admin('listKeys', 'Keys, newest first.', { 200: 'Key[]' }, ['not_found']),
+    query: listKeysQuery,
+  },
   'GET /admin/keys/{id}': admin('getKey', 'A key, without its secret.', { 200: 'Key' }, ['not_found']),
-  'DELETE /admin/keys/{id}': admin('deleteKey', 'Take a key out of use; its jobs and money stay.', { 200: 'Deleted' }, [
-    'not_found',
-  ]),
+  'PATCH /admin/keys/{id}': {
+    ...admin(
+      'updateKey',
+      'Change what is given; null lifts a limit. Obeyed everywhere within two seconds.',
+      { 200: 'Key' },
+      ['not_found', 'conflict'],
+    ),
+    body: patchKeyBody,
+  },
+  'POST /admin/keys/{id}/rotate': {
+    ...admin(
+      'rotateKey',
+      'A new secret, in this answer only. The newest one before it works on for the overlap, older ones end at once.',
+      { 200: 'RotatedKey' },
+      ['not_found'],
+    ),
+    bodyOptional: true,
+  },
+  'POST /admin/keys/{id}/disable': {
+    ...admin('disableKey', 'Refuse the key until it is enabled again.', { 200: 'Key' }, ['not_found', 'conflict']),
+    bodyOptional: true,
+  },
+  'POST /admin/keys/{id}/enable': {
+    ...admin('enableKey', 'Let a disabled key work again.', { 200: 'Key' }, ['not_found']),
+    bodyOptional: true,
+  },
+  'DELETE /admin/keys/{id}': admin(
+    'deleteKey',
+    'Take a key out of use for good; its jobs and money stay.',
+    { 200: 'Deleted' },
+    ['not_found', 'conflict'],
+  ),
   'GET /admin/jobs': admin('adminListJobs', 'Jobs of all keys.', { 200: 'AdminJob[]' }, ['not_found']),
   'GET /admin/jobs/{id}': admin('adminGetJob', "A job of any key's.", { 200: 'AdminJob' }, ['not_found']),
   'POST /admin/jobs/{id}/release': admin('releaseJob', 'Let a quarantined job go on.', { 200: 'AdminJob' }, [

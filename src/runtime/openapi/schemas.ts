@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { OutputView } from '../../assets/output-view.js';
 import type { UploadView } from '../../assets/upload-view.js';
 import { ERROR_TYPES } from '../../common/error-types.js';
+import { KEY_ROLES } from '../../keys/auth-key.js';
 import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
@@ -242,15 +243,38 @@ const keyFields = {
   id: text,
   object: z.literal('key'),
   name: text,
-  role: z.enum(['app', 'admin']),
+  role: z.enum(KEY_ROLES),
   daily_budget_micro_usd: microUsd.nullable(),
   allowed_models: z.array(text),
   max_concurrent_jobs: whole.nullable(),
   max_queued_jobs: whole.nullable(),
   weight: whole,
+  requests_per_minute: whole.nullable(),
+  allowed_ips: z.array(text),
+  expires_at: time.nullable(),
 };
-export const createdKey = z.strictObject({ ...keyFields, key: text.describe('The secret, shown this once.') });
-export const key = z.strictObject({ ...keyFields, preview: text.nullable(), created_at: time });
+export const ownKey = z
+  .strictObject(keyFields)
+  .describe('The key that asks: null is no limit, an empty list allows all.');
+const keyRecordFields = {
+  ...keyFields,
+  description: text.nullable(),
+  disabled: z.boolean(),
+  created_at: time,
+  preview: text.nullable().describe('Of the newest secret.'),
+  secrets: z.array(
+    z.strictObject({ preview: text, created_at: time, expires_at: time.nullable(), last_used_at: time.nullable() }),
+  ),
+};
+const secret = text.describe('The secret, shown this once.');
+export const key = z.strictObject(keyRecordFields);
+export const createdKey = z.strictObject({ ...keyRecordFields, key: secret });
+export const rotatedKey = z.strictObject({
+  ...keyRecordFields,
+  key: secret,
+  previous_expires_at: time.nullable().describe('When the former secret ends; null: it ended at once.'),
+  ended_secrets: z.array(text).describe('Previews of secrets that ended at once, so that never more than two live.'),
+});
 
 export const replayPreview = z.strictObject({
   object: z.literal('replay_preview'),
@@ -298,7 +322,9 @@ export const SCHEMAS = {
   Presigned: presigned,
   WebhookSecret: webhookSecret,
   Model: model,
+  OwnKey: ownKey,
   CreatedKey: createdKey,
+  RotatedKey: rotatedKey,
   Key: key,
   ReplayPreview: replayPreview,
   ReplayBatch: replayBatch,
