@@ -1,4 +1,4 @@
-import type { DeliveryRow } from './webhooks.repository.js';
+import type { DeliveryRow } from './deliveries.repository.js';
 
 /** A delivery as the API shows it; its id is the `webhook-id` that the receiver sees. */
 export interface DeliveryView {

@@ -5,8 +5,8 @@ import { parseRequest } from '../common/parse.js';
 import type { AuthKey } from '../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../keys/key.guard.js';
 import { Keys, type WebhookSecretState } from '../keys/keys.js';
+import { Deliveries } from './deliveries.js';
 import type { DeliveryView } from './delivery-view.js';
-import { Webhooks } from './webhooks.js';
 
 export interface WebhookSecretView {
   object: 'webhook_secret';
@@ -31,7 +31,7 @@ const secretView = ({ secret, rotatedAt, previousExpiresAt }: WebhookSecretState
 @UseGuards(KeyGuard)
 export class WebhooksController {
   constructor(
-    private readonly webhooks: Webhooks,
+    private readonly deliveries: Deliveries,
     private readonly keys: Keys,
   ) {}
 
@@ -51,17 +51,17 @@ export class WebhooksController {
   @Get('webhook_deliveries')
   async list(@CurrentKey() key: AuthKey, @Query() query: unknown): Promise<ListEnvelope<DeliveryView>> {
     const { job_id: jobId, ...page } = parseRequest(listDeliveriesQuery, query);
-    return this.webhooks.list(key.id, { jobId }, page);
+    return this.deliveries.list(key.id, { jobId }, page);
   }
 
   @Get('webhook_deliveries/:id')
   async get(@CurrentKey() key: AuthKey, @Param('id') id: string): Promise<DeliveryView> {
-    return this.webhooks.get(key.id, id);
+    return this.deliveries.get(key.id, id);
   }
 
   @Post('webhook_deliveries/:id/redeliver')
   @HttpCode(202)
   async redeliver(@CurrentKey() key: AuthKey, @Param('id') id: string): Promise<DeliveryView> {
-    return this.webhooks.redeliver(key.id, id);
+    return this.deliveries.redeliver(key.id, id);
   }
 }

@@ -1,6 +1,11 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Database } from '../database/database.js';
+import { Deliveries } from './deliveries.js';
+import { DeliveriesRepository } from './deliveries.repository.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
+import { Rings } from './rings.js';
+import { WebhookSender } from './sender.js';
+import { SendingsRepository } from './sendings.repository.js';
 import { WebhooksController } from './webhooks.controller.js';
 import { Webhooks } from './webhooks.js';
 import { WebhooksRepository } from './webhooks.repository.js';
@@ -12,7 +17,7 @@ export interface WebhooksModuleOptions {
   inject?: (string | symbol | (new (...args: never[]) => unknown))[];
 }
 
-/** Provides Webhooks everywhere; serves /v1/webhooks and /v1/webhook_deliveries. */
+/** Provides Webhooks, WebhookSender and Deliveries everywhere; serves /v1/webhooks and /v1/webhook_deliveries. */
 @Global()
 @Module({})
 export class WebhooksModule {
@@ -23,10 +28,19 @@ export class WebhooksModule {
       controllers: [WebhooksController],
       providers: [
         { provide: ASSET_LINKS, useFactory: options.useFactory, inject: options.inject ?? [] },
-        { provide: WebhooksRepository, useFactory: (db: Database) => new WebhooksRepository(db), inject: [Database] },
+        WebhooksRepository,
+        { provide: SendingsRepository, useFactory: (db: Database) => new SendingsRepository(db), inject: [Database] },
+        {
+          provide: DeliveriesRepository,
+          useFactory: (db: Database) => new DeliveriesRepository(db),
+          inject: [Database],
+        },
+        Rings,
         Webhooks,
+        WebhookSender,
+        Deliveries,
       ],
-      exports: [Webhooks],
+      exports: [Webhooks, WebhookSender, Deliveries],
     };
   }
 }

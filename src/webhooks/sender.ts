@@ -1,0 +1,88 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { JsonValue } from '../common/json.js';
+import { DAY_MS, systemClock } from '../common/time.js';
+import { EGRESS, type Egress } from '../egress/egress.js';
+import { Keys } from '../keys/keys.js';
+import { Logger } from '../telemetry/logger.js';
+import { Metrics } from '../telemetry/metrics.js';
+import { withLinks } from './asset-references.js';
+import { retryDelayMs } from './backoff.js';
+import { ASSET_LINKS, type AssetLinks } from './ports.js';
+import { Rings } from './rings.js';
+import { notSent, send, type Sent } from './send.js';
+import { type DeliveryClaim, SendingsRepository } from './sendings.repository.js';
+import { signMessage } from './signature.js';
+
+const USER_AGENT = 'Kiln-Webhooks/1';
+/** The 15 s of a sending, and room for reading secrets and saving. */
+const LEASE_MS = 45_000;
+const LINK_TTL_MS = DAY_MS;
+/** A message that is this late is taken for lost. */
+const OVERDUE_GRACE_MS = 10_000;
+
+/**
+ * Sends deliveries, at least once: until a receiver answers 2xx or the tries are used up. A worker that dies after sending
+ * and before saving leaves the row due, and the message goes out again under the same `webhook-id`, by which receivers tell
+ * repetitions.
+ */
+@Injectable()
+export class WebhookSender {
+  private readonly tries: ReturnType<Metrics['counter']>;
+
+  constructor(
+    private readonly sendings: SendingsRepository,
+    private readonly keys: Keys,
+    @Inject(EGRESS) private readonly egress: Egress,
+    private readonly rings: Rings,
+    @Inject(ASSET_LINKS) private readonly links: AssetLinks,
+    private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.tries = metrics.counter('kiln_webhook_tries_total', 'Webhook messages sent, by how it went', ['result']);
+  }
+
+  /**
+   * One try, if it is this message's turn. Returns the milliseconds until the message should come back, or null when it has
+   * nothing more to do.
+   */
+  async deliver(id: string, n: number): Promise<number | null> {
+    const claim = await this.sendings.claim(id, n, LEASE_MS);
+    if (claim === null) return this.sendings.waitMs(id, n);
+    const sent = await this.attempt(claim);
+    const retryInMs = sent.delivered || sent.gone ? null : retryDelayMs(claim.attempts, sent.retryAfterMs);
+    const status = sent.delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
+    this.tries.inc({ result: status === 'pending' ? 'retried' : status });
+    await this.sendings.save(claim, { ...sent, status, retryInMs });
+    return retryInMs;
+  }
+
+  /** Rings for due deliveries whose message was lost; how many there were. */
+  async overdue(limit: number, graceMs = OVERDUE_GRACE_MS): Promise<number> {
+    const rings = await this.sendings.ringOverdue(graceMs, limit);
+    await this.rings.ring(rings);
+    return rings.length;
+  }
+
+  /** A trouble of our own counts as a failed try too: it must neither repeat at once nor forever. */
+  private async attempt(claim: DeliveryClaim): Promise<Sent> {
+    try {
+      const secrets = await this.keys.webhookSecrets(claim.keyId);
+      if (secrets.length === 0) return notSent('the key has no webhook secret to sign with');
+      const body = JSON.stringify(this.bodyOf(claim));
+      const signed = signMessage({ id: claim.id, sentAt: claim.startedAt, body }, secrets);
+      const headers = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
+      return await send(this.egress, claim.url, headers, body, systemClock);
+    } catch (error) {
+      this.logger.error({ err: error, delivery_id: claim.id }, 'a webhook could not be sent');
+      return notSent('the message could not be prepared');
+    }
+  }
+
+  private bodyOf({ keyId, body, startedAt }: DeliveryClaim): JsonValue {
+    const expiresAt = new Date(startedAt.getTime() + LINK_TTL_MS);
+    const link = (assetId: string, variant: string): string => this.links.link(keyId, assetId, variant, expiresAt);
+    // jsonb keeps no order of fields; people read the envelope first.
+    const { type = null, timestamp = null, ...rest } = body;
+    return withLinks({ type, timestamp, ...rest }, { link, expiresAt });
+  }
+}

@@ -1,0 +1,87 @@
+import type { JsonObject } from '../common/json.js';
+import { type Database, execute, queryRow, queryRows, sql } from '../database/database.js';
+import type { Ring } from './rings.js';
+
+/**
+ * One worker's hold on one try. By the database's clock no two leases of a row end at the same moment, so `until` also
+ * fences what is written under it.
+ */
+export interface DeliveryClaim {
+  id: string;
+  keyId: string;
+  url: string;
+  body: JsonObject;
+  /** Number of this try, from 1. */
+  attempts: number;
+  startedAt: Date;
+  until: Date;
+}
+
+export interface TryRecord {
+  status: 'pending' | 'delivered' | 'failed';
+  /** Until the next try; null for none. */
+  retryInMs: number | null;
+  responseStatus: number | null;
+  responseBody: string | null;
+  error: string | null;
+}
+
+/** The sending side of `webhook_delivery`: who tries, when, and how it went. */
+export class SendingsRepository {
+  constructor(private readonly db: Database) {}
+
+  /** Null where the message is not the live one, the time has not come, or another worker holds the row. */
+  async claim(id: string, tick: number, leaseMs: number): Promise<DeliveryClaim | null> {
+    return queryRow<DeliveryClaim>(
+      this.db,
+      sql`
+      UPDATE webhook_delivery SET claim_until = now() + ${leaseMs}::float8 * interval '1 millisecond', attempts = attempts + 1, last_attempt_at = now()
+      WHERE id = ${id} AND tick = ${tick}::int AND wake_at <= now() AND (claim_until IS NULL OR claim_until < now())
+      RETURNING id, key_id AS "keyId", url, body, attempts, last_attempt_at AS "startedAt", claim_until AS "until"`,
+    );
+  }
+
+  /** Milliseconds until the message may find something to do; null when it never will. */
+  async waitMs(id: string, tick: number): Promise<number | null> {
+    const row = await queryRow<{ ms: number }>(
+      this.db,
+      sql`
+      SELECT ceil(extract(epoch FROM greatest(wake_at, claim_until) - now()) * 1000)::float8 AS ms
+      FROM webhook_delivery WHERE id = ${id} AND tick = ${tick}::int AND wake_at IS NOT NULL`,
+    );
+    return row === null ? null : Math.max(row.ms, 0);
+  }
+
+  /**
+   * Ends a try. False where the lease was lost to another worker. A redelivery asked for meanwhile has set `attempts` back:
+   * then this try's result is kept, but the row stays due.
+   */
+  async save(claim: DeliveryClaim, result: TryRecord): Promise<boolean> {
+    const undisturbed = sql`attempts = ${claim.attempts}::int`;
+    const saved = await execute(
+      this.db,
+      sql`
+      UPDATE webhook_delivery SET
+        claim_until = NULL,
+        last_status = ${result.responseStatus}::int, last_response = ${result.responseBody}, last_error = ${result.error},
+        delivered_at = CASE WHEN ${result.status} = 'delivered' THEN now() ELSE delivered_at END,
+        status = CASE WHEN ${undisturbed} THEN ${result.status} ELSE status END,
+        wake_at = CASE WHEN ${undisturbed} THEN now() + ${result.retryInMs}::float8 * interval '1 millisecond' ELSE wake_at END
+      WHERE id = ${claim.id} AND claim_until = ${claim.until}::timestamptz(3)`,
+    );
+    return saved > 0;
+  }
+
+  /** Gives rows whose message seems lost a new one, and `graceMs` more to be heard. */
+  async ringOverdue(graceMs: number, limit: number): Promise<Ring[]> {
+    return queryRows<Ring>(
+      this.db,
+      sql`
+      WITH due AS (
+        SELECT id FROM webhook_delivery
+        WHERE wake_at < now() - ${graceMs}::float8 * interval '1 millisecond' AND (claim_until IS NULL OR claim_until < now())
+        ORDER BY wake_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
+      UPDATE webhook_delivery d SET tick = d.tick + 1, wake_at = now() FROM due WHERE d.id = due.id RETURNING d.id, d.tick`,
+    );
+  }
+}
