@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { JsonValue } from '../common/json.js';
-import { DAY_MS, systemClock } from '../common/time.js';
+import { systemClock } from '../common/time.js';
 import { EGRESS, type Egress } from '../egress/egress.js';
 import { Keys } from '../keys/keys.js';
 import { Logger } from '../telemetry/logger.js';
 import { Metrics } from '../telemetry/metrics.js';
-import { withLinks } from './asset-references.js';
 import { retryDelayMs } from './backoff.js';
+import { messageBody } from './message-body.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
+import { PROGRESS_EVENT, PROGRESS_LIFE_MS, progressRetryMs } from './progress-event.js';
 import { Rings } from './rings.js';
 import { notSent, send, type Sent } from './send.js';
 import { type DeliveryClaim, SendingsRepository } from './sendings.repository.js';
@@ -16,9 +16,17 @@ import { signMessage } from './signature.js';
 const USER_AGENT = 'Kiln-Webhooks/1';
 /** The 15 s of a sending, and room for reading secrets and saving. */
 const LEASE_MS = 45_000;
-const LINK_TTL_MS = DAY_MS;
 /** A message that is this late is taken for lost. */
 const OVERDUE_GRACE_MS = 10_000;
+const TOO_LATE = 'progress is not told later than a minute; not sent';
+
+const ageMs = ({ startedAt, createdAt }: DeliveryClaim): number => startedAt.getTime() - createdAt.getTime();
+
+/** Until the next try; null for none. */
+const waitMs = (claim: DeliveryClaim, { retryAfterMs }: Sent): number | null =>
+  claim.event === PROGRESS_EVENT
+    ? progressRetryMs(claim.attempts, ageMs(claim), retryAfterMs)
+    : retryDelayMs(claim.attempts, retryAfterMs);
 
 /**
  * Sends deliveries, at least once: until a receiver answers 2xx or the tries are used up. A worker that dies after sending
@@ -48,11 +56,11 @@ export class WebhookSender {
   async deliver(id: string, n: number): Promise<number | null> {
     const claim = await this.sendings.claim(id, n, LEASE_MS);
     if (claim === null) return this.sendings.waitMs(id, n);
-    const sent = await this.attempt(claim);
-    const retryInMs = sent.delivered || sent.gone ? null : retryDelayMs(claim.attempts, sent.retryAfterMs);
+    const { requestHeaders, sent } = await this.attempt(claim);
+    const retryInMs = sent.delivered || sent.gone ? null : waitMs(claim, sent);
     const status = sent.delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
     this.tries.inc({ result: status === 'pending' ? 'retried' : status });
-    await this.sendings.save(claim, { ...sent, status, retryInMs });
+    await this.sendings.save(claim, { ...sent, requestHeaders, status, retryInMs });
     return retryInMs;
   }
 
@@ -64,25 +72,19 @@ export class WebhookSender {
   }
 
   /** A trouble of our own counts as a failed try too: it must neither repeat at once nor forever. */
-  private async attempt(claim: DeliveryClaim): Promise<Sent> {
+  private async attempt(claim: DeliveryClaim): Promise<{ sent: Sent; requestHeaders: Record<string, string> }> {
+    const unsent = (why: string) => ({ sent: notSent(why), requestHeaders: {} });
+    if (claim.event === PROGRESS_EVENT && ageMs(claim) > PROGRESS_LIFE_MS) return unsent(TOO_LATE);
     try {
       const secrets = await this.keys.webhookSecrets(claim.keyId);
-      if (secrets.length === 0) return notSent('the key has no webhook secret to sign with');
-      const body = JSON.stringify(this.bodyOf(claim));
+      if (secrets.length === 0) return unsent('the key has no webhook secret to sign with');
+      const body = JSON.stringify(messageBody(claim, claim.startedAt, this.links));
       const signed = signMessage({ id: claim.id, sentAt: claim.startedAt, body }, secrets);
-      const headers = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
-      return await send(this.egress, claim.url, headers, body, systemClock);
+      const requestHeaders = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
+      return { sent: await send(this.egress, claim.url, requestHeaders, body, systemClock), requestHeaders };
     } catch (error) {
       this.logger.error({ err: error, delivery_id: claim.id }, 'a webhook could not be sent');
-      return notSent('the message could not be prepared');
+      return unsent('the message could not be prepared');
     }
-  }
-
-  private bodyOf({ keyId, body, startedAt }: DeliveryClaim): JsonValue {
-    const expiresAt = new Date(startedAt.getTime() + LINK_TTL_MS);
-    const link = (assetId: string, variant: string): string => this.links.link(keyId, assetId, variant, expiresAt);
-    // jsonb keeps no order of fields; people read the envelope first.
-    const { type = null, timestamp = null, ...rest } = body;
-    return withLinks({ type, timestamp, ...rest }, { link, expiresAt });
   }
 }

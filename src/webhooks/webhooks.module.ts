@@ -3,6 +3,8 @@ import { Database } from '../database/database.js';
 import { Deliveries } from './deliveries.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
+import { Redeliveries } from './redeliveries.js';
+import { RedeliveriesRepository } from './redeliveries.repository.js';
 import { Rings } from './rings.js';
 import { WebhookSender } from './sender.js';
 import { SendingsRepository } from './sendings.repository.js';
@@ -17,7 +19,7 @@ export interface WebhooksModuleOptions {
   inject?: (string | symbol | (new (...args: never[]) => unknown))[];
 }
 
-/** Provides Webhooks, WebhookSender and Deliveries everywhere; serves /v1/webhooks and /v1/webhook_deliveries. */
+/** Provides Webhooks, WebhookSender, Deliveries and Redeliveries everywhere; serves /v1/webhooks and /v1/webhook_deliveries. */
 @Global()
 @Module({})
 export class WebhooksModule {
@@ -35,12 +37,18 @@ export class WebhooksModule {
           useFactory: (db: Database) => new DeliveriesRepository(db),
           inject: [Database],
         },
+        {
+          provide: RedeliveriesRepository,
+          useFactory: (db: Database) => new RedeliveriesRepository(db),
+          inject: [Database],
+        },
         Rings,
         Webhooks,
         WebhookSender,
         Deliveries,
+        Redeliveries,
       ],
-      exports: [Webhooks, WebhookSender, Deliveries],
+      exports: [Webhooks, WebhookSender, Deliveries, Redeliveries],
     };
   }
 }

@@ -154,7 +154,7 @@ export class Outcomes {
     return { ...job, chargedMicroUsd };
   }
 
-  private async writeWebhook(tx: Tx, job: JobRow, type: string): Promise<string[]> {
+  private async writeWebhook(tx: Tx, job: JobRow, type: string, sequence = job.eventSeq): Promise<string[]> {
     if (!job.webhook || !wants(job.webhook.events, type)) return [];
     const data = await this.views.forWebhook(job, tx);
     const body: JsonObject = { type, timestamp: (job.finishedAt ?? job.updatedAt).toISOString(), data };
@@ -163,6 +163,7 @@ export class Outcomes {
         keyId: job.keyId,
         jobId: job.id,
         run: job.run,
+        sequence,
         event: type,
         url: job.webhook.url,
         body,
