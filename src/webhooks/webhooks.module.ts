@@ -3,6 +3,8 @@ import { Database } from '../database/database.js';
 import { Deliveries } from './deliveries.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
+import { ProgressListeners } from './progress-listeners.js';
+import { ProgressListenersRepository } from './progress-listeners.repository.js';
 import { Redeliveries } from './redeliveries.js';
 import { RedeliveriesRepository } from './redeliveries.repository.js';
 import { Rings } from './rings.js';
@@ -19,7 +21,7 @@ export interface WebhooksModuleOptions {
   inject?: (string | symbol | (new (...args: never[]) => unknown))[];
 }
 
-/** Provides Webhooks, WebhookSender, Deliveries and Redeliveries everywhere; serves /v1/webhooks and /v1/webhook_deliveries. */
+/** Provides what it exports everywhere; serves /v1/webhooks and /v1/webhook_deliveries. */
 @Global()
 @Module({})
 export class WebhooksModule {
@@ -42,13 +44,19 @@ export class WebhooksModule {
           useFactory: (db: Database) => new RedeliveriesRepository(db),
           inject: [Database],
         },
+        {
+          provide: ProgressListenersRepository,
+          useFactory: (db: Database) => new ProgressListenersRepository(db),
+          inject: [Database],
+        },
         Rings,
         Webhooks,
         WebhookSender,
         Deliveries,
         Redeliveries,
+        ProgressListeners,
       ],
-      exports: [Webhooks, WebhookSender, Deliveries, Redeliveries],
+      exports: [Webhooks, WebhookSender, Deliveries, Redeliveries, ProgressListeners],
     };
   }
 }

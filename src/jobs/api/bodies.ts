@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { VARIANTS } from '../../assets/media-types.js';
 import type { JsonObject } from '../../common/json.js';
 import { pageFields } from '../../common/page.js';
+import { PROGRESS_EVENT } from '../../webhooks/progress-event.js';
 import { JOB_STATUSES } from '../domain/states.js';
 
 const MAX_DEADLINE_SECONDS = 7 * 24 * 3600;
 const MAX_RETENTION_SECONDS = 365 * 24 * 3600;
 
-export const WEBHOOK_EVENTS = ['job.running', 'job.succeeded', 'job.failed', 'job.canceled'] as const;
+export const WEBHOOK_EVENTS = ['job.running', PROGRESS_EVENT, 'job.succeeded', 'job.failed', 'job.canceled'] as const;
 
 const metadata = z
   .record(z.string().min(1).max(64), z.string().max(512))

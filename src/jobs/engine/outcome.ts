@@ -43,6 +43,11 @@ export class JobSignals {
     if (attemptsLeft) void this.doorbell.ring(job.id).catch(() => undefined);
   }
 
+  announced(job: JobRow, deliveries: string[]): void {
+    this.notifier.changed(job.id);
+    this.deliver(deliveries);
+  }
+
   attemptClosed(job: JobRow, lane: string): void {
     this.notifier.changed(job.id);
     this.slotFreed(lane);
@@ -128,11 +133,20 @@ export class Outcomes {
     return true;
   }
 
-  /** Writes a delivery for a non-terminal event where the client asked for it. */
-  async announce(job: JobRow, type: string): Promise<void> {
+  /** Writes a delivery for a non-terminal event where the client asked for it. `sequence`: the event's number. */
+  async announce(job: JobRow, type: string, sequence: number): Promise<void> {
     if (!job.webhook || !wants(job.webhook.events, type)) return;
-    const id = await this.db.transaction(async (tx) => this.writeWebhook(tx, job, type));
+    const id = await this.db.transaction(async (tx) => this.writeWebhook(tx, job, type, sequence));
     if (id.length > 0) this.signals.deliver(id);
+  }
+
+  /** Same, for an event that `append` makes in the transaction of its deliveries; null from it: there is none. */
+  async announceNew(type: string, append: (tx: Tx) => Promise<JobRow | null>): Promise<void> {
+    const told = await this.db.transaction(async (tx) => {
+      const job = await append(tx);
+      return job && { job, deliveries: await this.writeWebhook(tx, job, type) };
+    });
+    if (told) this.signals.announced(told.job, told.deliveries);
   }
 
   /**
