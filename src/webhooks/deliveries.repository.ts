@@ -45,10 +45,10 @@ export class DeliveriesRepository {
     return this.db.webhookDelivery.findMany({ where: { keyId, jobId }, omit: WITHOUT_BODY, orderBy: { id: 'asc' } });
   }
 
-  /** Oldest first; the caller has checked whose jobs they are. */
+  /** To jobs' own URLs, oldest first; the caller has checked whose jobs they are. */
   async ofJobs(jobIds: readonly string[]): Promise<DeliveryRow[]> {
     return this.db.webhookDelivery.findMany({
-      where: { jobId: { in: [...jobIds] } },
+      where: { jobId: { in: [...jobIds] }, endpointId: null },
       omit: WITHOUT_BODY,
       orderBy: { id: 'asc' },
     });

@@ -31,7 +31,7 @@ export class Deliveries {
     return (await this.deliveries.ofJob(keyId, jobId)).map(deliveryView);
   }
 
-  /** Of jobs that the caller knows to be the key's. A job without deliveries is not in the map. */
+  /** What jobs' own URLs were sent, of jobs that the caller knows to be the key's. A job without deliveries is not in the map. */
   async forJobs(jobIds: readonly string[]): Promise<Map<string, DeliveryView[]>> {
     const rows = jobIds.length === 0 ? [] : await this.deliveries.ofJobs(jobIds);
     return Map.groupBy(rows.map(deliveryView), (view) => view.job_id ?? '');

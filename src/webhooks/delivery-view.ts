@@ -6,6 +6,8 @@ export interface DeliveryView {
   object: 'webhook_delivery';
   /** Null of a test event. */
   job_id: string | null;
+  /** Null of a job's own URL. */
+  endpoint_id: string | null;
   run: number;
   event: string;
   url: string;
@@ -31,6 +33,7 @@ export function deliveryView(row: DeliveryRow): DeliveryView {
     id: row.id,
     object: 'webhook_delivery',
     job_id: row.jobId,
+    endpoint_id: row.endpointId,
     run: row.run,
     event: row.event,
     url: row.url,

@@ -9,17 +9,20 @@ const GONE = 410;
 
 export interface Sent {
   delivered: boolean;
-  /** 410: the receiver wants nothing more of this. */
+  /** 410, or a receiver that is no more: nothing further is wanted there. */
   gone: boolean;
   responseStatus: number | null;
   responseBody: string | null;
   error: string | null;
   retryAfterMs: number | null;
+  /** The message did not leave, for a reason that the receiver is not to blame for. */
+  isOurFault: boolean;
 }
 
-export const notSent = (error: string): Sent => ({
+export const notSent = (error: string, { isOurFault = false } = {}): Sent => ({
   delivered: false,
   gone: false,
+  isOurFault,
   responseStatus: null,
   responseBody: null,
   error,
@@ -58,6 +61,7 @@ async function toSent(response: EgressResponse, now: Date): Promise<Sent> {
   return {
     delivered,
     gone: status === GONE,
+    isOurFault: false,
     responseStatus: status,
     responseBody: await beginningOf(response.body),
     error: delivered ? null : `the receiver answered ${status}${redirected ? '; redirects are not followed' : ''}`,

@@ -2,12 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { JsonValue } from '../common/json.js';
 import { DAY_MS, systemClock } from '../common/time.js';
 import { EGRESS, type Egress } from '../egress/egress.js';
-import { Keys } from '../keys/keys.js';
 import { Logger } from '../telemetry/logger.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { withLinks } from './asset-references.js';
 import { retryDelayMs } from './backoff.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
+import { Receivers } from './receivers.js';
 import { Rings } from './rings.js';
 import { notSent, send, type Sent } from './send.js';
 import { type DeliveryClaim, SendingsRepository } from './sendings.repository.js';
@@ -19,6 +19,7 @@ const LEASE_MS = 45_000;
 const LINK_TTL_MS = DAY_MS;
 /** A message that is this late is taken for lost. */
 const OVERDUE_GRACE_MS = 10_000;
+const OURS = { isOurFault: true };
 
 /**
  * Sends deliveries, at least once: until a receiver answers 2xx or the tries are used up. A worker that dies after sending
@@ -31,7 +32,7 @@ export class WebhookSender {
 
   constructor(
     private readonly sendings: SendingsRepository,
-    private readonly keys: Keys,
+    private readonly receivers: Receivers,
     @Inject(EGRESS) private readonly egress: Egress,
     private readonly rings: Rings,
     @Inject(ASSET_LINKS) private readonly links: AssetLinks,
@@ -46,14 +47,22 @@ export class WebhookSender {
    * nothing more to do.
    */
   async deliver(id: string, n: number): Promise<number | null> {
-    const claim = await this.sendings.claim(id, n, LEASE_MS);
-    if (claim === null) return this.sendings.waitMs(id, n);
-    const sent = await this.attempt(claim);
-    const retryInMs = sent.delivered || sent.gone ? null : retryDelayMs(claim.attempts, sent.retryAfterMs);
-    const status = sent.delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
-    this.tries.inc({ result: status === 'pending' ? 'retried' : status });
-    await this.sendings.save(claim, { ...sent, status, retryInMs });
-    return retryInMs;
+    const due = await this.sendings.look(id, n);
+    if (due === null || due.waitMs > 0) return due && due.waitMs;
+    const turn = this.receivers.turns.take(due.keyId, due.url);
+    if (typeof turn === 'number') {
+      await this.sendings.postpone(id, n, turn);
+      return turn;
+    }
+    let sent: Sent | null = null;
+    try {
+      const claim = await this.sendings.claim(id, n, LEASE_MS);
+      if (claim === null) return (await this.sendings.look(id, n))?.waitMs ?? null;
+      sent = await this.attempt(claim);
+      return await this.finish(claim, sent);
+    } finally {
+      turn.end(sent === null || sent.isOurFault ? null : sent.delivered);
+    }
   }
 
   /** Rings for due deliveries whose message was lost; how many there were. */
@@ -63,18 +72,28 @@ export class WebhookSender {
     return rings.length;
   }
 
+  private async finish(claim: DeliveryClaim, sent: Sent): Promise<number | null> {
+    const goesOn = await this.receivers.health.saw(claim, sent);
+    const retryInMs = goesOn ? retryDelayMs(claim.attempts, sent.retryAfterMs) : null;
+    const status = sent.delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
+    this.tries.inc({ result: status === 'pending' ? 'retried' : status });
+    await this.sendings.save(claim, { ...sent, status, retryInMs });
+    return retryInMs;
+  }
+
   /** A trouble of our own counts as a failed try too: it must neither repeat at once nor forever. */
   private async attempt(claim: DeliveryClaim): Promise<Sent> {
     try {
-      const secrets = await this.keys.webhookSecrets(claim.keyId);
-      if (secrets.length === 0) return notSent('the key has no webhook secret to sign with');
+      const secrets = await this.receivers.secrets.of(claim);
+      if (secrets === null) return { ...notSent('the endpoint was deleted', OURS), gone: true };
+      if (secrets.length === 0) return notSent('there is no webhook secret to sign with', OURS);
       const body = JSON.stringify(this.bodyOf(claim));
       const signed = signMessage({ id: claim.id, sentAt: claim.startedAt, body }, secrets);
       const headers = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
       return await send(this.egress, claim.url, headers, body, systemClock);
     } catch (error) {
       this.logger.error({ err: error, delivery_id: claim.id }, 'a webhook could not be sent');
-      return notSent('the message could not be prepared');
+      return notSent('the message could not be prepared', OURS);
     }
   }
 

@@ -4,27 +4,12 @@ import { type ListEnvelope, pageFields } from '../common/page.js';
 import { parseRequest } from '../common/parse.js';
 import type { AuthKey } from '../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../keys/key.guard.js';
-import { Keys, type WebhookSecretState } from '../keys/keys.js';
+import { Keys } from '../keys/keys.js';
 import { Deliveries } from './deliveries.js';
 import type { DeliveryView } from './delivery-view.js';
-
-export interface WebhookSecretView {
-  object: 'webhook_secret';
-  /** `whsec_` and base64, as Standard Webhooks libraries take it. */
-  secret: string;
-  rotated_at: string;
-  /** Until then messages carry the former secret's signature too. */
-  previous_expires_at: string | null;
-}
+import { secretView, type WebhookSecretView } from './secret-view.js';
 
 export const listDeliveriesQuery = z.strictObject({ ...pageFields, job_id: z.string().max(64).optional() });
-
-const secretView = ({ secret, rotatedAt, previousExpiresAt }: WebhookSecretState): WebhookSecretView => ({
-  object: 'webhook_secret',
-  secret,
-  rotated_at: rotatedAt.toISOString(),
-  previous_expires_at: previousExpiresAt?.toISOString() ?? null,
-});
 
 /** The key's signing secret and what became of its webhooks. */
 @Controller('v1')

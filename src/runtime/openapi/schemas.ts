@@ -55,7 +55,8 @@ export const output: z.ZodType<OutputView> = z.strictObject({
 export const delivery: z.ZodType<DeliveryView> = z.strictObject({
   id: text.describe('The webhook-id that the receiver sees.'),
   object: z.literal('webhook_delivery'),
-  job_id: text,
+  job_id: text.nullable().describe('Null of a test event.'),
+  endpoint_id: text.nullable().describe("Null of a job's own URL."),
   run: whole,
   event: text,
   url: text,
