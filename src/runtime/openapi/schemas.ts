@@ -5,6 +5,7 @@ import { ERROR_TYPES } from '../../common/error-types.js';
 import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryView } from '../../webhooks/delivery-view.js';
+import { createdEndpoint, endpoint } from './endpoints.js';
 import { pictures } from './facades.js';
 import { GATEWAY_SCHEMAS } from './gateway.js';
 import { video } from './videos.js';
@@ -296,6 +297,8 @@ export const SCHEMAS = {
   Quote: quote,
   Upload: upload,
   Presigned: presigned,
+  WebhookEndpoint: endpoint,
+  CreatedEndpoint: createdEndpoint,
   WebhookSecret: webhookSecret,
   Model: model,
   CreatedKey: createdKey,
