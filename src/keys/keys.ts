@@ -7,27 +7,19 @@ import type { KeysRepository } from './keys.repository.js';
 import type { PurposeKeys } from '../config/secret.js';
 import { ShortCache } from './short-cache.js';
 import {
-  formatWebhookSecret,
   liveSecrets,
   newWebhookSecret,
   openWebhookSecret,
   rotated,
+  stateOfSecrets,
   type StoredWebhookSecret,
+  type WebhookSecretState,
 } from './webhook-secrets.js';
 
 const CACHE_MS = 2000;
 const CACHE_ENTRIES = 10_000;
 const SECRET_PREFIX = 'sk-';
 const PREVIEW_CHARS = 4;
-
-/** What GET and POST of `/v1/webhooks/secret` show. */
-export interface WebhookSecretState {
-  /** `whsec_` and base64: the newest secret. */
-  secret: string;
-  rotatedAt: Date;
-  /** Until then messages carry the former secret's signature too. */
-  previousExpiresAt: Date | null;
-}
 
 /** API keys: who may call, and the secrets their webhooks are signed with. */
 export class Keys {
@@ -102,13 +94,9 @@ export class Keys {
   }
 
   private toState(keyId: string, stored: StoredWebhookSecret[] | null): WebhookSecretState {
-    const [newest, previous] = liveSecrets(stored ?? [], this.now());
-    if (newest === undefined) throw notFound('webhook secret of key', keyId);
-    return {
-      secret: formatWebhookSecret(openWebhookSecret(newest, keyId, this.sealingKeys)),
-      rotatedAt: new Date(newest.createdAt),
-      previousExpiresAt: previous?.expiresAt === undefined ? null : new Date(previous.expiresAt),
-    };
+    const state = stateOfSecrets(stored ?? [], keyId, this.sealingKeys, this.now());
+    if (state === null) throw notFound('webhook secret of key', keyId);
+    return state;
   }
 
   private async insert(input: CreateKey, secret: string): Promise<AuthKey | null> {

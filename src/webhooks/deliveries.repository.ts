@@ -81,10 +81,10 @@ export class DeliveriesRepository {
     return (await this.db.webhookEndpoint.count({ where: { id, keyId } })) > 0;
   }
 
-  /** Oldest first, without progress; the caller has checked whose jobs they are. */
+  /** To jobs' own URLs, oldest first, without progress; the caller has checked whose jobs they are. */
   async ofJobs(jobIds: readonly string[]): Promise<DeliveryRow[]> {
     return this.db.webhookDelivery.findMany({
-      where: { jobId: { in: [...jobIds] }, event: { not: PROGRESS_EVENT } },
+      where: { jobId: { in: [...jobIds] }, endpointId: null, event: { not: PROGRESS_EVENT } },
       omit: WITHOUT_BODY,
       orderBy: { id: 'asc' },
     });

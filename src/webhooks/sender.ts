@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { systemClock } from '../common/time.js';
 import { EGRESS, type Egress } from '../egress/egress.js';
-import { Keys } from '../keys/keys.js';
 import { Logger } from '../telemetry/logger.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { retryDelayMs } from './backoff.js';
 import { messageBody } from './message-body.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
 import { PROGRESS_EVENT, PROGRESS_LIFE_MS, progressRetryMs } from './progress-event.js';
+import { Receivers } from './receivers.js';
 import { Rings } from './rings.js';
 import { notSent, send, type Sent } from './send.js';
 import { type DeliveryClaim, SendingsRepository } from './sendings.repository.js';
@@ -27,6 +27,7 @@ const waitMs = (claim: DeliveryClaim, { retryAfterMs }: Sent): number | null =>
   claim.event === PROGRESS_EVENT
     ? progressRetryMs(claim.attempts, ageMs(claim), retryAfterMs)
     : retryDelayMs(claim.attempts, retryAfterMs);
+const OURS = { isOurFault: true };
 
 /**
  * Sends deliveries, at least once: until a receiver answers 2xx or the tries are used up. A worker that dies after sending
@@ -39,7 +40,7 @@ export class WebhookSender {
 
   constructor(
     private readonly sendings: SendingsRepository,
-    private readonly keys: Keys,
+    private readonly receivers: Receivers,
     @Inject(EGRESS) private readonly egress: Egress,
     private readonly rings: Rings,
     @Inject(ASSET_LINKS) private readonly links: AssetLinks,
@@ -54,14 +55,22 @@ export class WebhookSender {
    * nothing more to do.
    */
   async deliver(id: string, n: number): Promise<number | null> {
-    const claim = await this.sendings.claim(id, n, LEASE_MS);
-    if (claim === null) return this.sendings.waitMs(id, n);
-    const { requestHeaders, sent } = await this.attempt(claim);
-    const retryInMs = sent.delivered || sent.gone ? null : waitMs(claim, sent);
-    const status = sent.delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
-    this.tries.inc({ result: status === 'pending' ? 'retried' : status });
-    await this.sendings.save(claim, { ...sent, requestHeaders, status, retryInMs });
-    return retryInMs;
+    const due = await this.sendings.look(id, n);
+    if (due === null || due.waitMs > 0) return due && due.waitMs;
+    const turn = this.receivers.turns.take(due.keyId, due.url);
+    if (typeof turn === 'number') {
+      await this.sendings.postpone(id, n, turn);
+      return turn;
+    }
+    let sent: Sent | null = null;
+    try {
+      const claim = await this.sendings.claim(id, n, LEASE_MS);
+      if (claim === null) return (await this.sendings.look(id, n))?.waitMs ?? null;
+      sent = await this.attempt(claim);
+      return await this.finish(claim, sent);
+    } finally {
+      turn.end(sent === null || sent.isOurFault ? null : sent.delivered);
+    }
   }
 
   /** Rings for due deliveries whose message was lost; how many there were. */
@@ -71,20 +80,29 @@ export class WebhookSender {
     return rings.length;
   }
 
+  private async finish(claim: DeliveryClaim, sent: Sent): Promise<number | null> {
+    const goesOn = await this.receivers.health.saw(claim, sent);
+    const retryInMs = goesOn ? waitMs(claim, sent) : null;
+    const status = sent.delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
+    this.tries.inc({ result: status === 'pending' ? 'retried' : status });
+    await this.sendings.save(claim, { ...sent, status, retryInMs });
+    return retryInMs;
+  }
+
   /** A trouble of our own counts as a failed try too: it must neither repeat at once nor forever. */
-  private async attempt(claim: DeliveryClaim): Promise<{ sent: Sent; requestHeaders: Record<string, string> }> {
-    const unsent = (why: string) => ({ sent: notSent(why), requestHeaders: {} });
-    if (claim.event === PROGRESS_EVENT && ageMs(claim) > PROGRESS_LIFE_MS) return unsent(TOO_LATE);
+  private async attempt(claim: DeliveryClaim): Promise<Sent> {
+    if (claim.event === PROGRESS_EVENT && ageMs(claim) > PROGRESS_LIFE_MS) return notSent(TOO_LATE, OURS);
     try {
-      const secrets = await this.keys.webhookSecrets(claim.keyId);
-      if (secrets.length === 0) return unsent('the key has no webhook secret to sign with');
+      const secrets = await this.receivers.secrets.of(claim);
+      if (secrets === null) return { ...notSent('the endpoint was deleted', OURS), gone: true };
+      if (secrets.length === 0) return notSent('there is no webhook secret to sign with', OURS);
       const body = JSON.stringify(messageBody(claim, claim.startedAt, this.links));
       const signed = signMessage({ id: claim.id, sentAt: claim.startedAt, body }, secrets);
-      const requestHeaders = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
-      return { sent: await send(this.egress, claim.url, requestHeaders, body, systemClock), requestHeaders };
+      const headers = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
+      return await send(this.egress, claim.url, headers, body, systemClock);
     } catch (error) {
       this.logger.error({ err: error, delivery_id: claim.id }, 'a webhook could not be sent');
-      return unsent('the message could not be prepared');
+      return notSent('the message could not be prepared', OURS);
     }
   }
 }

@@ -2,6 +2,13 @@ import type { JsonObject } from '../common/json.js';
 import { type Database, execute, queryRow, queryRows, sql } from '../database/database.js';
 import type { Ring } from './rings.js';
 
+export interface Due {
+  keyId: string;
+  url: string;
+  /** 0 when it is due; else until it may be, or until another worker's lease ends. */
+  waitMs: number;
+}
+
 /**
  * One worker's hold on one try. By the database's clock no two leases of a row end at the same moment, so `until` also
  * fences what is written under it.
@@ -14,6 +21,8 @@ export interface DeliveryClaim {
   run: number;
   sequence: number | null;
   event: string;
+  /** Null of a job's own URL. */
+  endpointId: string | null;
   url: string;
   body: JsonObject;
   createdAt: Date;
@@ -41,28 +50,43 @@ export interface TryRecord {
 export class SendingsRepository {
   constructor(private readonly db: Database) {}
 
-  /** Null where the message is not the live one, the time has not come, or another worker holds the row. */
+  /** Where the message is to go, and in how many milliseconds; null when it has nothing more to do. */
+  async look(id: string, tick: number): Promise<Due | null> {
+    const due = await queryRow<Due>(
+      this.db,
+      sql`
+      SELECT d.key_id AS "keyId", coalesce(e.url, d.url) AS url,
+             ceil(extract(epoch FROM greatest(d.wake_at, d.claim_until) - now()) * 1000)::float8 AS "waitMs"
+      FROM webhook_delivery d LEFT JOIN webhook_endpoint e ON e.id = d.endpoint_id
+      WHERE d.id = ${id} AND d.tick = ${tick}::int AND d.wake_at IS NOT NULL`,
+    );
+    return due && { ...due, waitMs: Math.max(due.waitMs, 0) };
+  }
+
+  /** Not now: its receiver has enough in flight. No try is used up. */
+  async postpone(id: string, tick: number, ms: number): Promise<void> {
+    await execute(
+      this.db,
+      sql`
+      UPDATE webhook_delivery SET wake_at = now() + ${ms}::float8 * interval '1 millisecond'
+      WHERE id = ${id} AND tick = ${tick}::int AND wake_at <= now() AND (claim_until IS NULL OR claim_until < now())`,
+    );
+  }
+
+  /**
+   * Null where the message is not the live one, the time has not come, or another worker holds the row. An endpoint's message
+   * goes to where the endpoint is now, whatever its address was when it was written.
+   */
   async claim(id: string, tick: number, leaseMs: number): Promise<DeliveryClaim | null> {
     return queryRow<DeliveryClaim>(
       this.db,
       sql`
       UPDATE webhook_delivery SET claim_until = now() + ${leaseMs}::float8 * interval '1 millisecond', attempts = attempts + 1, tries = tries + 1,
-        last_attempt_at = now()
+        last_attempt_at = now(), url = coalesce((SELECT e.url FROM webhook_endpoint e WHERE e.id = endpoint_id), url)
       WHERE id = ${id} AND tick = ${tick}::int AND wake_at <= now() AND (claim_until IS NULL OR claim_until < now())
-      RETURNING id, key_id AS "keyId", job_id AS "jobId", run, sequence, event, url, body, created_at AS "createdAt", attempts, tries AS n,
-        last_attempt_at AS "startedAt", claim_until AS "until"`,
+      RETURNING id, key_id AS "keyId", job_id AS "jobId", endpoint_id AS "endpointId", run, sequence, event, url, body, created_at AS "createdAt",
+        attempts, tries AS n, last_attempt_at AS "startedAt", claim_until AS "until"`,
     );
-  }
-
-  /** Milliseconds until the message may find something to do; null when it never will. */
-  async waitMs(id: string, tick: number): Promise<number | null> {
-    const row = await queryRow<{ ms: number }>(
-      this.db,
-      sql`
-      SELECT ceil(extract(epoch FROM greatest(wake_at, claim_until) - now()) * 1000)::float8 AS ms
-      FROM webhook_delivery WHERE id = ${id} AND tick = ${tick}::int AND wake_at IS NOT NULL`,
-    );
-    return row === null ? null : Math.max(row.ms, 0);
   }
 
   /**

@@ -3,27 +3,12 @@ import type { ListEnvelope } from '../common/page.js';
 import { parseRequest } from '../common/parse.js';
 import type { AuthKey } from '../keys/auth-key.js';
 import { CurrentKey, KeyGuard } from '../keys/key.guard.js';
-import { Keys, type WebhookSecretState } from '../keys/keys.js';
+import { Keys } from '../keys/keys.js';
 import { Deliveries } from './deliveries.js';
 import { listDeliveriesQuery, redeliverBody } from './delivery-bodies.js';
 import type { DeliveryDetail, DeliveryView } from './delivery-view.js';
 import { Redeliveries, type RedeliveryView } from './redeliveries.js';
-
-export interface WebhookSecretView {
-  object: 'webhook_secret';
-  /** `whsec_` and base64, as Standard Webhooks libraries take it. */
-  secret: string;
-  rotated_at: string;
-  /** Until then messages carry the former secret's signature too. */
-  previous_expires_at: string | null;
-}
-
-const secretView = ({ secret, rotatedAt, previousExpiresAt }: WebhookSecretState): WebhookSecretView => ({
-  object: 'webhook_secret',
-  secret,
-  rotated_at: rotatedAt.toISOString(),
-  previous_expires_at: previousExpiresAt?.toISOString() ?? null,
-});
+import { secretView, type WebhookSecretView } from './secret-view.js';
 
 /** The key's signing secret and what became of its webhooks. */
 @Controller('v1')

@@ -1,15 +1,24 @@
 import type { JsonObject } from '../common/json.js';
 import { execute, queryRows, sql, type Tx } from '../database/database.js';
 
-export interface NewDelivery {
+/** What all receivers of an event are sent. */
+export interface NewMessage {
   keyId: string;
-  jobId: string;
+  /** Null of a test event. */
+  jobId: string | null;
   run: number;
   /** Of the job's event that the message is about; null of a test event. */
   sequence: number | null;
   event: string;
-  url: string;
   body: JsonObject;
+}
+
+export interface NewReceiver {
+  /** Of its delivery. */
+  id: string;
+  /** Null of a job's own URL. */
+  endpointId: string | null;
+  url: string;
 }
 
 /**
@@ -17,13 +26,30 @@ export interface NewDelivery {
  * sent only under a lease (`claim_until`).
  */
 export class WebhooksRepository {
-  async insert(tx: Tx, id: string, delivery: NewDelivery): Promise<void> {
+  /** One row a receiver, due at once. */
+  async insert(tx: Tx, message: NewMessage, receivers: readonly NewReceiver[]): Promise<void> {
+    const [ids, endpointIds, urls] = [
+      receivers.map(({ id }) => id),
+      receivers.map(({ endpointId }) => endpointId ?? ''),
+      receivers.map(({ url }) => url),
+    ];
     await execute(
       tx,
       sql`
-      INSERT INTO webhook_delivery (id, key_id, job_id, run, sequence, event, url, body, wake_at)
-      VALUES (${id}, ${delivery.keyId}, ${delivery.jobId}, ${delivery.run}::int, ${delivery.sequence}::int, ${delivery.event},
-              ${delivery.url}, ${JSON.stringify(delivery.body)}::jsonb, now())`,
+      INSERT INTO webhook_delivery (id, key_id, job_id, endpoint_id, run, sequence, event, url, body, wake_at)
+      SELECT receiver.id, ${message.keyId}, ${message.jobId}, nullif(receiver.endpoint_id, ''), ${message.run}::int, ${message.sequence}::int,
+             ${message.event}, receiver.url, ${JSON.stringify(message.body)}::jsonb, now()
+      FROM unnest(${ids}::text[], ${endpointIds}::text[], ${urls}::text[]) AS receiver (id, endpoint_id, url)`,
+    );
+  }
+
+  /** What waits for this endpoint is not sent any more, and `why` says so. */
+  async stop(tx: Tx, endpointId: string, why: string): Promise<void> {
+    await execute(
+      tx,
+      sql`
+      UPDATE webhook_delivery SET status = 'failed', wake_at = NULL, last_error = ${why}
+      WHERE endpoint_id = ${endpointId} AND wake_at IS NOT NULL`,
     );
   }
 

@@ -5,7 +5,14 @@ import { delay } from '../common/time.js';
 import type { Tx } from '../database/database.js';
 import { EGRESS, type Egress, EgressError } from '../egress/egress.js';
 import { Rings } from './rings.js';
-import { type NewDelivery, WebhooksRepository } from './webhooks.repository.js';
+import { type NewMessage, WebhooksRepository } from './webhooks.repository.js';
+
+/** One message to one receiver. */
+export interface NewDelivery extends NewMessage {
+  url: string;
+  /** Missing of a job's own URL. */
+  endpointId?: string;
+}
 
 /** How long a name's look-up may hold up a request; the sending itself checks again. */
 const TARGET_CHECK_MS = 2000;
@@ -43,8 +50,9 @@ export class Webhooks {
 
   /** Writes a delivery that is due at once, in the caller's transaction. Returns its id, which is the `webhook-id`. */
   async write(tx: Tx, delivery: NewDelivery): Promise<string> {
+    const { url, endpointId = null, ...message } = delivery;
     const id = newId('whd');
-    await this.deliveries.insert(tx, id, delivery);
+    await this.deliveries.insert(tx, message, [{ id, endpointId, url }]);
     return id;
   }
 

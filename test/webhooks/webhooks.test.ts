@@ -16,13 +16,15 @@ import { KeysModule } from '../../src/keys/keys.module.js';
 import { Enqueue, type QueueMap } from '../../src/queue/enqueue.js';
 import { Logger } from '../../src/telemetry/logger.js';
 import { Metrics } from '../../src/telemetry/metrics.js';
+import { OpsEventsRepository } from '../../src/telemetry/ops-events.repository.js';
+import { OpsEvents } from '../../src/telemetry/ops-events.js';
 import type { DeliveryView } from '../../src/webhooks/delivery-view.js';
 import type { AssetLinks } from '../../src/webhooks/ports.js';
 import { Deliveries } from '../../src/webhooks/deliveries.js';
 import { Redeliveries } from '../../src/webhooks/redeliveries.js';
 import { WebhookSender } from '../../src/webhooks/sender.js';
 import { Webhooks } from '../../src/webhooks/webhooks.js';
-import type { WebhookSecretView } from '../../src/webhooks/webhooks.controller.js';
+import type { WebhookSecretView } from '../../src/webhooks/secret-view.js';
 import { WebhooksModule } from '../../src/webhooks/webhooks.module.js';
 import { DatabaseTestModule, startTestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -61,8 +63,10 @@ const links: AssetLinks = {
         new Enqueue({ webhook: { add } } as unknown as QueueMap, logger, metrics),
       inject: [Logger, Metrics],
     },
+    OpsEventsRepository,
+    OpsEvents,
   ],
-  exports: [Logger, Metrics, Enqueue],
+  exports: [Logger, Metrics, Enqueue, OpsEvents],
 })
 class Surroundings {}
 
@@ -78,7 +82,10 @@ beforeAll(async () => {
   app = await startTestApp([
     DatabaseTestModule.with(db),
     Surroundings,
-    ConfigModule.forRoot({ adminKey: null, embedded: false } as KilnConfig, new Keyring(['a secret of these tests'])),
+    ConfigModule.forRoot(
+      { adminKey: null, embedded: false, queue: { prefix: '', concurrency: { webhook: 16 } } } as KilnConfig,
+      new Keyring(['a secret of these tests']),
+    ),
     KeysModule,
     EgressModule.forRootAsync({
       useFactory: () => ({ configuredOrigins: () => [], allow: [receiver.host, '127.0.0.1:1'] }),

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Outputs } from '../../assets/outputs.js';
 import { References } from '../../assets/references.js';
 import { Ledger } from '../../billing/ledger.js';
-import type { JsonObject } from '../../common/json.js';
 import { Database, sql, type Sql, type Tx } from '../../database/database.js';
+import { Announcements } from '../../webhooks/announcements.js';
+import { TERMINAL_EVENTS } from '../../webhooks/events.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { Admission } from '../admission/admission.js';
 import { isTerminal } from '../domain/states.js';
@@ -80,7 +81,7 @@ export class Outcomes {
     private readonly attempts: AttemptsRepository,
     private readonly assets: AssetsOfJobs,
     private readonly ledger: Ledger,
-    private readonly webhooks: Webhooks,
+    private readonly announcements: Announcements,
     private readonly views: JobViews,
     private readonly signals: JobSignals,
   ) {}
@@ -133,11 +134,10 @@ export class Outcomes {
     return true;
   }
 
-  /** Writes a delivery for a non-terminal event where the client asked for it. `sequence`: the event's number. */
-  async announce(job: JobRow, type: string, sequence: number): Promise<void> {
-    if (!job.webhook || !wants(job.webhook.events, type)) return;
-    const id = await this.db.transaction(async (tx) => this.writeWebhook(tx, job, type, sequence));
-    if (id.length > 0) this.signals.deliver(id);
+  /** Writes deliveries for a non-terminal event where somebody listens. `sequence`: the event's number. */
+  async announce(job: JobRow, event: string, sequence: number): Promise<void> {
+    // One insert, so it needs no transaction.
+    this.signals.deliver(await this.writeWebhook(this.db, job, event, sequence));
   }
 
   /** Same, for an event that `append` makes in the transaction of its deliveries; null from it: there is none. */
@@ -168,26 +168,19 @@ export class Outcomes {
     return { ...job, chargedMicroUsd };
   }
 
-  private async writeWebhook(tx: Tx, job: JobRow, type: string, sequence = job.eventSeq): Promise<string[]> {
-    if (!job.webhook || !wants(job.webhook.events, type)) return [];
-    const data = await this.views.forWebhook(job, tx);
-    const body: JsonObject = { type, timestamp: (job.finishedAt ?? job.updatedAt).toISOString(), data };
-    return [
-      await this.webhooks.write(tx, {
-        keyId: job.keyId,
-        jobId: job.id,
-        run: job.run,
-        sequence,
-        event: type,
-        url: job.webhook.url,
-        body,
-      }),
-    ];
+  private async writeWebhook(tx: Tx, job: JobRow, event: string, sequence = job.eventSeq): Promise<string[]> {
+    const { keyId, id: jobId, run, webhook } = job;
+    const ownUrl = webhook && wants(webhook.events, event) ? webhook.url : null;
+    const timestamp = (job.finishedAt ?? job.updatedAt).toISOString();
+    return this.announcements.write(tx, { keyId, jobId, run, sequence, event, ownUrl }, async () => ({
+      type: event,
+      timestamp,
+      data: await this.views.forWebhook(job, tx),
+    }));
   }
 }
 
-const TERMINAL_EVENTS = ['job.succeeded', 'job.failed', 'job.canceled'];
-const wants = (events: string[] | null, type: string): boolean => (events ?? TERMINAL_EVENTS).includes(type);
+const wants = (events: readonly string[] | null, event: string): boolean => (events ?? TERMINAL_EVENTS).includes(event);
 
 function endColumns(end: End): Sql[] {
   return [

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { listUploadsQuery, presignBody } from '../../assets/uploads.controller.js';
 import type { ErrorType } from '../../common/error-types.js';
 import { adminRedeliverBody, listDeliveriesQuery, redeliverBody } from '../../webhooks/delivery-bodies.js';
+import { ENDPOINTS } from './endpoints.js';
 import { FACADES } from './facades.js';
 import { GATEWAY } from './gateway.js';
 import type { SchemaName } from './schemas.js';
@@ -45,7 +46,7 @@ export const TAGS = {
   Videos: "OpenAI's video endpoints: every video is a job.",
   Uploads: 'Reference media.',
   Models: 'What this key may call, with limits, price and input schema.',
-  Webhooks: 'The signing secret, and what became of messages.',
+  Webhooks: 'Registered endpoints, signing secrets, and what became of messages.',
   Files: 'Signed links; they need no key.',
   Callbacks: 'Doorbells of providers.',
   Admin: 'Operations. Needs the admin key, or a key whose role is admin.',
@@ -227,6 +228,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: { 200: 'WebhookSecret' },
     errors: [],
   },
+  ...ENDPOINTS,
   'GET /v1/webhook_deliveries': {
     id: 'listDeliveries',
     tag: 'Webhooks',

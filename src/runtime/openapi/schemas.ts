@@ -6,6 +6,7 @@ import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import type { DeliveryDetail, DeliveryView } from '../../webhooks/delivery-view.js';
 import type { RedeliveryView } from '../../webhooks/redeliveries.js';
+import { createdEndpoint, endpoint } from './endpoints.js';
 import { pictures } from './facades.js';
 import { GATEWAY_SCHEMAS } from './gateway.js';
 import { video } from './videos.js';
@@ -331,6 +332,8 @@ export const SCHEMAS = {
   Quote: quote,
   Upload: upload,
   Presigned: presigned,
+  WebhookEndpoint: endpoint,
+  CreatedEndpoint: createdEndpoint,
   WebhookSecret: webhookSecret,
   Model: model,
   CreatedKey: createdKey,
