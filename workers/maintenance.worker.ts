@@ -7,7 +7,7 @@ import { Reconciler } from '../src/jobs/engine/reconciler.js';
 import { Maintenance } from '../src/jobs/maintenance/maintenance.js';
 import { MachineWatch } from './machine-watch.js';
 import { Logger } from '../src/telemetry/logger.js';
-import { Webhooks } from '../src/webhooks/webhooks.js';
+import { WebhookSender } from '../src/webhooks/sender.js';
 
 const BATCH = 200;
 
@@ -29,7 +29,7 @@ export class MaintenanceWorker {
     private readonly reconciler: Reconciler,
     private readonly progress: ProgressHub,
     uploads: Uploads,
-    webhooks: Webhooks,
+    sender: WebhookSender,
     batches: ReplayBatches,
     holds: AbandonedHolds,
     maintenance: Maintenance,
@@ -38,7 +38,7 @@ export class MaintenanceWorker {
   ) {
     this.chores = [
       { name: 'uploads', everyMs: 5000, run: () => uploads.rering(BATCH) },
-      { name: 'webhooks', everyMs: 5000, run: () => webhooks.overdue(BATCH) },
+      { name: 'webhooks', everyMs: 5000, run: () => sender.overdue(BATCH) },
       { name: 'replays', everyMs: 2000, run: () => batches.runDue(this.stopping.signal) },
       { name: 'holds', everyMs: 5000, run: () => holds.sweep() },
       { name: 'clock', everyMs: 60_000, run: () => machine.checkClock() },

@@ -4,14 +4,14 @@ import { KilnConfig } from '../src/config/config.js';
 import { QueueHost } from '../src/queue/queue-host.js';
 import { type Payload, WORKER_OPTIONS } from '../src/queue/queues.js';
 import { Logger } from '../src/telemetry/logger.js';
-import { Webhooks } from '../src/webhooks/webhooks.js';
+import { WebhookSender } from '../src/webhooks/sender.js';
 
 /** One message a delivery: a dead receiver delays nobody else. */
 @Injectable()
 @Processor('webhook', WORKER_OPTIONS)
 export class WebhookWorker extends QueueHost<'webhook'> {
   constructor(
-    private readonly webhooks: Webhooks,
+    private readonly sender: WebhookSender,
     config: KilnConfig,
     logger: Logger,
   ) {
@@ -19,6 +19,6 @@ export class WebhookWorker extends QueueHost<'webhook'> {
   }
 
   handle({ deliveryId, n }: Payload<'webhook'>): Promise<number | null> {
-    return this.webhooks.deliver(deliveryId, n);
+    return this.sender.deliver(deliveryId, n);
   }
 }

@@ -10,12 +10,13 @@ import { LastUses } from './last-uses.js';
 import type { PurposeKeys } from '../config/secret.js';
 import { ShortCache } from './short-cache.js';
 import {
-  formatWebhookSecret,
   liveSecrets,
   newWebhookSecret,
   openWebhookSecret,
   rotated,
+  stateOfSecrets,
   type StoredWebhookSecret,
+  type WebhookSecretState,
 } from './webhook-secrets.js';
 
 /** Changes are obeyed within two seconds everywhere; what a request does with its key after it was found is in the rest. */
@@ -36,15 +37,6 @@ export const newKeySecret = (secret = `${SECRET_PREFIX}${newSecret()}`): NewSecr
   hash: sha256(secret),
   preview: `${SECRET_PREFIX}…${secret.slice(-PREVIEW_CHARS)}`,
 });
-
-/** What GET and POST of `/v1/webhooks/secret` show. */
-export interface WebhookSecretState {
-  /** `whsec_` and base64: the newest secret. */
-  secret: string;
-  rotatedAt: Date;
-  /** Until then messages carry the former secret's signature too. */
-  previousExpiresAt: Date | null;
-}
 
 /** API keys: who may call, and the secrets their webhooks are signed with. */
 export class Keys {
@@ -140,13 +132,9 @@ export class Keys {
   }
 
   private toState(keyId: string, stored: StoredWebhookSecret[] | null): WebhookSecretState {
-    const [newest, previous] = liveSecrets(stored ?? [], this.now());
-    if (newest === undefined) throw notFound('webhook secret of key', keyId);
-    return {
-      secret: formatWebhookSecret(openWebhookSecret(newest, keyId, this.sealingKeys)),
-      rotatedAt: new Date(newest.createdAt),
-      previousExpiresAt: previous?.expiresAt === undefined ? null : new Date(previous.expiresAt),
-    };
+    const state = stateOfSecrets(stored ?? [], keyId, this.sealingKeys, this.now());
+    if (state === null) throw notFound('webhook secret of key', keyId);
+    return state;
   }
 
   private async insert(input: CreateKey, { hash, preview }: NewSecret): Promise<AuthKey | null> {

@@ -17,6 +17,7 @@ import { Records } from './records.js';
 import { RecordsController } from './records.controller.js';
 import { MetricsPage } from './metrics-page.js';
 import { StorageProbe } from './storage-probe.js';
+import { AdminWebhooksController } from './webhooks.controller.js';
 
 /** /admin, /healthz, /readyz, /metrics. At a stop call Readiness.drain first; METRICS_PORT serves MetricsPage.scrape. */
 @Module({
@@ -24,6 +25,7 @@ import { StorageProbe } from './storage-probe.js';
   controllers: [
     KeysController,
     AdminJobsController,
+    AdminWebhooksController,
     CapacityController,
     RecordsController,
     AdminAccountController,

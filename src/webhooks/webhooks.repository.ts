@@ -1,167 +1,64 @@
 import type { JsonObject } from '../common/json.js';
-import { type Page, pageArgs } from '../common/page.js';
-import { type Database, execute, queryRow, queryRows, sql, type Tx } from '../database/database.js';
-import type { WebhookDelivery } from '../database/generated/client.js';
+import { execute, queryRows, sql, type Tx } from '../database/database.js';
 
-/** Everything but the body, which may be long and is what the job shows. */
-export type DeliveryRow = Omit<WebhookDelivery, 'body'>;
-
-export interface NewDelivery {
+/** What all receivers of an event are sent. */
+export interface NewMessage {
   keyId: string;
-  jobId: string;
+  /** Null of a test event. */
+  jobId: string | null;
   run: number;
+  /** Of the job's event that the message is about; null of a test event. */
+  sequence: number | null;
   event: string;
-  url: string;
   body: JsonObject;
 }
 
-/**
- * One worker's hold on one try. By the database's clock no two leases of a row end at the same moment, so `until` also
- * fences what is written under it.
- */
-export interface DeliveryClaim {
+export interface NewReceiver {
+  /** Of its delivery. */
   id: string;
-  keyId: string;
+  /** Null of a job's own URL. */
+  endpointId: string | null;
   url: string;
-  body: JsonObject;
-  /** Number of this try, from 1. */
-  attempts: number;
-  startedAt: Date;
-  until: Date;
 }
-
-export interface TryRecord {
-  status: 'pending' | 'delivered' | 'failed';
-  /** Until the next try; null for none. */
-  retryInMs: number | null;
-  responseStatus: number | null;
-  responseBody: string | null;
-  error: string | null;
-}
-
-/** Which message is the row's live one. */
-export interface Ring {
-  id: string;
-  tick: number;
-}
-
-const WITHOUT_BODY = { body: true } as const;
 
 /**
  * Table `webhook_delivery`. `wake_at` is null exactly when nothing is left to do; `tick` names the live message; a row is
  * sent only under a lease (`claim_until`).
  */
 export class WebhooksRepository {
-  constructor(private readonly db: Database) {}
-
-  async insert(tx: Tx, id: string, delivery: NewDelivery): Promise<void> {
+  /** One row a receiver, due at once. */
+  async insert(tx: Tx, message: NewMessage, receivers: readonly NewReceiver[]): Promise<void> {
+    const [ids, endpointIds, urls] = [
+      receivers.map(({ id }) => id),
+      receivers.map(({ endpointId }) => endpointId ?? ''),
+      receivers.map(({ url }) => url),
+    ];
     await execute(
       tx,
       sql`
-      INSERT INTO webhook_delivery (id, key_id, job_id, run, event, url, body, wake_at)
-      VALUES (${id}, ${delivery.keyId}, ${delivery.jobId}, ${delivery.run}::int, ${delivery.event}, ${delivery.url},
-              ${JSON.stringify(delivery.body)}::jsonb, now())`,
+      INSERT INTO webhook_delivery (id, key_id, job_id, endpoint_id, run, sequence, event, url, body, wake_at)
+      SELECT receiver.id, ${message.keyId}, ${message.jobId}, nullif(receiver.endpoint_id, ''), ${message.run}::int, ${message.sequence}::int,
+             ${message.event}, receiver.url, ${JSON.stringify(message.body)}::jsonb, now()
+      FROM unnest(${ids}::text[], ${endpointIds}::text[], ${urls}::text[]) AS receiver (id, endpoint_id, url)`,
     );
   }
 
-  /** Null where the message is not the live one, the time has not come, or another worker holds the row. */
-  async claim(id: string, tick: number, leaseMs: number): Promise<DeliveryClaim | null> {
-    return queryRow<DeliveryClaim>(
-      this.db,
+  /** What waits for this endpoint is not sent any more, and `why` says so. */
+  async stop(tx: Tx, endpointId: string, why: string): Promise<void> {
+    await execute(
+      tx,
       sql`
-      UPDATE webhook_delivery SET claim_until = now() + ${leaseMs}::float8 * interval '1 millisecond', attempts = attempts + 1, last_attempt_at = now()
-      WHERE id = ${id} AND tick = ${tick}::int AND wake_at <= now() AND (claim_until IS NULL OR claim_until < now())
-      RETURNING id, key_id AS "keyId", url, body, attempts, last_attempt_at AS "startedAt", claim_until AS "until"`,
+      UPDATE webhook_delivery SET status = 'failed', wake_at = NULL, last_error = ${why}
+      WHERE endpoint_id = ${endpointId} AND wake_at IS NOT NULL`,
     );
-  }
-
-  /** Milliseconds until the message may find something to do; null when it never will. */
-  async waitMs(id: string, tick: number): Promise<number | null> {
-    const row = await queryRow<{ ms: number }>(
-      this.db,
-      sql`
-      SELECT ceil(extract(epoch FROM greatest(wake_at, claim_until) - now()) * 1000)::float8 AS ms
-      FROM webhook_delivery WHERE id = ${id} AND tick = ${tick}::int AND wake_at IS NOT NULL`,
-    );
-    return row === null ? null : Math.max(row.ms, 0);
-  }
-
-  /**
-   * Ends a try. False where the lease was lost to another worker. A redelivery asked for meanwhile has set `attempts` back:
-   * then this try's result is kept, but the row stays due.
-   */
-  async save(claim: DeliveryClaim, result: TryRecord): Promise<boolean> {
-    const undisturbed = sql`attempts = ${claim.attempts}::int`;
-    const saved = await execute(
-      this.db,
-      sql`
-      UPDATE webhook_delivery SET
-        claim_until = NULL,
-        last_status = ${result.responseStatus}::int, last_response = ${result.responseBody}, last_error = ${result.error},
-        delivered_at = CASE WHEN ${result.status} = 'delivered' THEN now() ELSE delivered_at END,
-        status = CASE WHEN ${undisturbed} THEN ${result.status} ELSE status END,
-        wake_at = CASE WHEN ${undisturbed} THEN now() + ${result.retryInMs}::float8 * interval '1 millisecond' ELSE wake_at END
-      WHERE id = ${claim.id} AND claim_until = ${claim.until}::timestamptz(3)`,
-    );
-    return saved > 0;
-  }
-
-  /** Gives rows whose message seems lost a new one, and `graceMs` more to be heard. */
-  async ringOverdue(graceMs: number, limit: number): Promise<Ring[]> {
-    return queryRows<Ring>(
-      this.db,
-      sql`
-      WITH due AS (
-        SELECT id FROM webhook_delivery
-        WHERE wake_at < now() - ${graceMs}::float8 * interval '1 millisecond' AND (claim_until IS NULL OR claim_until < now())
-        ORDER BY wake_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
-      UPDATE webhook_delivery d SET tick = d.tick + 1, wake_at = now() FROM due WHERE d.id = due.id RETURNING d.id, d.tick`,
-    );
-  }
-
-  /** Due now, with all its tries before it again. Null when the key has no such delivery. */
-  async restart(keyId: string, id: string): Promise<Ring | null> {
-    return queryRow<Ring>(
-      this.db,
-      sql`
-      UPDATE webhook_delivery SET status = 'pending', attempts = 0, tick = tick + 1, wake_at = now()
-      WHERE id = ${id} AND key_id = ${keyId} RETURNING id, tick`,
-    );
-  }
-
-  async find(keyId: string, id: string): Promise<DeliveryRow | null> {
-    return this.db.webhookDelivery.findFirst({ where: { id, keyId }, omit: WITHOUT_BODY });
-  }
-
-  async list(keyId: string, filter: { jobId?: string }, page: Page): Promise<DeliveryRow[]> {
-    const { id, ...args } = pageArgs(page);
-    return this.db.webhookDelivery.findMany({ where: { keyId, jobId: filter.jobId, id }, omit: WITHOUT_BODY, ...args });
-  }
-
-  /** Jobs are another module's table: only read here, so that a list by a foreign job is 404 and not empty. */
-  async jobExists(keyId: string, jobId: string): Promise<boolean> {
-    const row = await queryRow(
-      this.db,
-      sql`SELECT 1 AS one FROM job WHERE id = ${jobId} AND key_id = ${keyId} AND deleted_at IS NULL`,
-    );
-    return row !== null;
   }
 
   async deleteOfJob(tx: Tx, jobId: string): Promise<void> {
-    await execute(tx, sql`DELETE FROM webhook_delivery WHERE job_id = ${jobId}`);
-  }
-
-  /** Oldest first. */
-  async ofJob(keyId: string, jobId: string): Promise<DeliveryRow[]> {
-    return this.db.webhookDelivery.findMany({ where: { keyId, jobId }, omit: WITHOUT_BODY, orderBy: { id: 'asc' } });
-  }
-
-  /** Oldest first; the caller has checked whose jobs they are. */
-  async ofJobs(jobIds: readonly string[]): Promise<DeliveryRow[]> {
-    return this.db.webhookDelivery.findMany({
-      where: { jobId: { in: [...jobIds] } },
-      omit: WITHOUT_BODY,
-      orderBy: { id: 'asc' },
-    });
+    const gone = await queryRows<{ id: string }>(
+      tx,
+      sql`DELETE FROM webhook_delivery WHERE job_id = ${jobId} RETURNING id`,
+    );
+    // A statement of its own: it sees the tries that were saved while the first one waited for their deliveries.
+    await execute(tx, sql`DELETE FROM webhook_try WHERE delivery_id = ANY(${gone.map(({ id }) => id)})`);
   }
 }

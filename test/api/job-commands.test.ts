@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execute, queryRows, sql } from '../../src/database/database.js';
 import { PriceTokens } from '../../src/jobs/api/price-token.js';
-import { Webhooks } from '../../src/webhooks/webhooks.js';
+import { WebhookSender } from '../../src/webhooks/sender.js';
 import type { JobView } from '../../src/jobs/view/job-view.js';
 import { dropGround, newGround, startKiln, type Ground, type Kiln } from '../support/kiln.js';
 import { as, CLIP, eventually, expectError } from './harness.js';
@@ -148,7 +148,7 @@ describe('delete', () => {
     expect(await queryRows(kiln.database, sql`SELECT 1 FROM webhook_delivery WHERE job_id = ${id}`)).toHaveLength(0);
     // What the queue still holds for it finds nothing to send.
     const before = received.length;
-    expect(await kiln.app.get(Webhooks).deliver(delivery.id, 0)).toBeNull();
+    expect(await kiln.app.get(WebhookSender).deliver(delivery.id, 0)).toBeNull();
     expect(received).toHaveLength(before);
     expect(await queryRows(kiln.database, sql`SELECT 1 FROM ledger_entry WHERE work_id = ${id}`)).toHaveLength(2);
     answerWith = 200;

@@ -224,6 +224,16 @@ describe('the document is true', () => {
     await check('GET', '/v1/models', '/v1/models');
     await check('GET', '/v1/models/veo-3.1', '/v1/models/{path}');
     await check('GET', '/v1/webhooks/secret', '/v1/webhooks/secret');
+    const endpoints = '/v1/webhook_endpoints';
+    const made = await check('POST', endpoints, endpoints, { url: 'http://127.0.0.1:9/', description: 'shop' });
+    const endpoint = `${endpoints}/${String(made['id'])}`;
+    await check('GET', endpoints, endpoints);
+    await check('GET', endpoint, `${endpoints}/{id}`);
+    await check('PATCH', endpoint, `${endpoints}/{id}`, { disabled: true });
+    await check('GET', `${endpoint}/secret`, `${endpoints}/{id}/secret`);
+    await check('POST', `${endpoint}/rotate_secret`, `${endpoints}/{id}/rotate_secret`);
+    await check('POST', `${endpoint}/test`, `${endpoints}/{id}/test`);
+    await check('DELETE', endpoint, `${endpoints}/{id}`);
     await check('POST', '/v1/webhooks/secret/rotate', '/v1/webhooks/secret/rotate');
     const { id } = await check('POST', '/admin/keys', '/admin/keys', { name: 'shop' });
     await check('GET', '/admin/keys', '/admin/keys');

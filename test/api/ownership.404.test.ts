@@ -16,6 +16,7 @@ let theirs: {
   delivery: string;
   token: string;
   entry: string;
+  endpoint: string;
 };
 
 beforeAll(async () => {
@@ -41,12 +42,16 @@ beforeAll(async () => {
     return one.webhook?.deliveries[0] && one;
   });
   const clip = await kiln.post(CLIP);
+  const endpoint = await kiln.call<{ id: string }>('POST', '/v1/webhook_endpoints', {
+    url: `http://127.0.0.1:${port}/`,
+  });
   theirs = {
     job: job.id,
     video: clip.id.replace('job_', 'video_'),
     upload: upload.body.id,
     presigned: presigned.body.upload.id,
     delivery: done.webhook?.deliveries[0]?.id ?? '',
+    endpoint: endpoint.body.id,
     token: new URL(job.urls.events).searchParams.get('token') ?? '',
     entry: '',
   };
@@ -79,6 +84,12 @@ const ROUTES: Record<string, () => string> = {
   'POST /v1/uploads/{id}/complete': () => theirs.presigned,
   'GET /v1/webhook_deliveries/{id}': () => theirs.delivery,
   'POST /v1/webhook_deliveries/{id}/redeliver': () => theirs.delivery,
+  'GET /v1/webhook_endpoints/{id}': () => theirs.endpoint,
+  'PATCH /v1/webhook_endpoints/{id}': () => theirs.endpoint,
+  'DELETE /v1/webhook_endpoints/{id}': () => theirs.endpoint,
+  'GET /v1/webhook_endpoints/{id}/secret': () => theirs.endpoint,
+  'POST /v1/webhook_endpoints/{id}/rotate_secret': () => theirs.endpoint,
+  'POST /v1/webhook_endpoints/{id}/test': () => theirs.endpoint,
 };
 
 test('the table has every route that takes an id of a key', async () => {
@@ -92,7 +103,8 @@ test('the table has every route that takes an id of a key', async () => {
 test.each(Object.keys(ROUTES))('%s', async (route) => {
   const [method = '', template = ''] = route.split(' ');
   const id = ROUTES[route]?.() ?? '';
-  expectError(await call(method, template.replace('{id}', id).replace('{n}', '0')), 'not_found', { says: [id] });
+  const path = template.replace('{id}', id).replace('{n}', '0');
+  expectError(await call(method, path, method === 'PATCH' ? {} : undefined), 'not_found', { says: [id] });
 });
 
 const references: [string, () => unknown][] = [
@@ -122,6 +134,8 @@ test.each([
   ['/v1/webhook_deliveries?after=', () => theirs.delivery],
   ['/v1/webhook_deliveries?before=', () => theirs.delivery],
   ['/v1/webhook_deliveries?job_id=', () => theirs.job],
+  ['/v1/webhook_endpoints?after=', () => theirs.endpoint],
+  ['/v1/webhook_endpoints?before=', () => theirs.endpoint],
 ] as [string, () => string][])('cursor or filter %s', async (path, id) => {
   expectError(await call('GET', `${path}${id()}`), 'not_found', { says: [id()] });
 });
@@ -137,4 +151,6 @@ test('none of it changed anything', async () => {
   expect(await kiln.get(theirs.job)).toMatchObject({ status: 'succeeded', run: 1 });
   expect((await kiln.call('GET', `/v1/uploads/${theirs.upload}`)).status).toBe(200);
   expect((await kiln.call('GET', `/v1/uploads/${theirs.presigned}`)).status).toBe(200);
+  const endpoint = await kiln.call('GET', `/v1/webhook_endpoints/${theirs.endpoint}`);
+  expect(endpoint.body).toMatchObject({ disabled: false, updated_at: expect.any(String) });
 });

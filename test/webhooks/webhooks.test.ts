@@ -16,10 +16,15 @@ import { KeysModule } from '../../src/keys/keys.module.js';
 import { Enqueue, type QueueMap } from '../../src/queue/enqueue.js';
 import { Logger } from '../../src/telemetry/logger.js';
 import { Metrics } from '../../src/telemetry/metrics.js';
+import { OpsEventsRepository } from '../../src/telemetry/ops-events.repository.js';
+import { OpsEvents } from '../../src/telemetry/ops-events.js';
 import type { DeliveryView } from '../../src/webhooks/delivery-view.js';
 import type { AssetLinks } from '../../src/webhooks/ports.js';
+import { Deliveries } from '../../src/webhooks/deliveries.js';
+import { Redeliveries } from '../../src/webhooks/redeliveries.js';
+import { WebhookSender } from '../../src/webhooks/sender.js';
 import { Webhooks } from '../../src/webhooks/webhooks.js';
-import type { WebhookSecretView } from '../../src/webhooks/webhooks.controller.js';
+import type { WebhookSecretView } from '../../src/webhooks/secret-view.js';
 import { WebhooksModule } from '../../src/webhooks/webhooks.module.js';
 import { DatabaseTestModule, startTestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -30,6 +35,9 @@ let db: Database;
 let receiver: Receiver;
 let app: NestFastifyApplication;
 let webhooks: Webhooks;
+let sender: WebhookSender;
+let deliveries: Deliveries;
+let redeliveries: Redeliveries;
 let keys: Keys;
 let key: { id: string; secret: string };
 let other: { id: string; secret: string };
@@ -55,8 +63,10 @@ const links: AssetLinks = {
         new Enqueue({ webhook: { add } } as unknown as QueueMap, logger, metrics),
       inject: [Logger, Metrics],
     },
+    OpsEventsRepository,
+    OpsEvents,
   ],
-  exports: [Logger, Metrics, Enqueue],
+  exports: [Logger, Metrics, Enqueue, OpsEvents],
 })
 class Surroundings {}
 
@@ -72,7 +82,10 @@ beforeAll(async () => {
   app = await startTestApp([
     DatabaseTestModule.with(db),
     Surroundings,
-    ConfigModule.forRoot({ adminKey: null, embedded: false } as KilnConfig, new Keyring(['a secret of these tests'])),
+    ConfigModule.forRoot(
+      { adminKey: null, embedded: false, queue: { prefix: '', concurrency: { webhook: 16 } } } as KilnConfig,
+      new Keyring(['a secret of these tests']),
+    ),
     KeysModule,
     EgressModule.forRootAsync({
       useFactory: () => ({ configuredOrigins: () => [], allow: [receiver.host, '127.0.0.1:1'] }),
@@ -80,6 +93,9 @@ beforeAll(async () => {
     WebhooksModule.forRootAsync({ useFactory: () => links }),
   ]);
   webhooks = app.get(Webhooks);
+  sender = app.get(WebhookSender);
+  deliveries = app.get(Deliveries);
+  redeliveries = app.get(Redeliveries);
   keys = app.get(Keys);
   [key, other] = await Promise.all([newKey('a'), newKey('b')]);
 });
@@ -97,11 +113,19 @@ const status =
 
 async function write(
   path: string,
-  more: { url?: string; data?: JsonObject; keyId?: string; jobId?: string } = {},
+  more: { url?: string; data?: JsonObject; keyId?: string; jobId?: string; run?: number } = {},
 ): Promise<string> {
-  const { url = `http://${receiver.host}${path}`, data = { id: 'job_x' }, keyId = key.id, jobId = newId('job') } = more;
+  const {
+    url = `http://${receiver.host}${path}`,
+    data = { id: 'job_x' },
+    keyId = key.id,
+    jobId = newId('job'),
+    run = 1,
+  } = more;
   const body = { type: 'job.succeeded', timestamp: '2026-11-23T07:00:00.000Z', data };
-  return db.transaction((tx) => webhooks.write(tx, { keyId, jobId, run: 1, event: 'job.succeeded', url, body }));
+  return db.transaction((tx) =>
+    webhooks.write(tx, { keyId, jobId, run, sequence: 7, event: 'job.succeeded', url, body }),
+  );
 }
 
 const insertJob = (keyId: string, id: string) =>
@@ -134,8 +158,8 @@ describe('a delivery', () => {
     await webhooks.enqueueAll([id]);
     expect(messages).toEqual([`${id}-0`]);
     receiver.answer('/ok', status(200, {}, 'thank\0s'));
-    expect(await webhooks.deliver(id, 0)).toBeNull();
-    expect(await webhooks.deliver(id, 0)).toBeNull();
+    expect(await sender.deliver(id, 0)).toBeNull();
+    expect(await sender.deliver(id, 0)).toBeNull();
     const [received, ...more] = receiver.at('/ok');
     expect(more).toEqual([]);
     expect(received?.headers).toMatchObject({
@@ -146,9 +170,17 @@ describe('a delivery', () => {
     expect(await verify(received!)).toEqual({
       type: 'job.succeeded',
       timestamp: '2026-11-23T07:00:00.000Z',
+      sequence: 7,
+      run: 1,
       data: { id: 'job_x' },
     });
-    expect(Object.keys(JSON.parse(received?.body ?? '') as object)).toEqual(['type', 'timestamp', 'data']);
+    expect(Object.keys(JSON.parse(received?.body ?? '') as object)).toEqual([
+      'type',
+      'timestamp',
+      'sequence',
+      'run',
+      'data',
+    ]);
     const { body } = await call('GET', `/v1/webhook_deliveries/${id}`);
     expect(body).toMatchObject({
       id,
@@ -169,7 +201,7 @@ describe('a delivery', () => {
     const data = { outputs: [{ url: `kiln-asset:${output}/content`, url_expires_at: 'kiln-asset:expires' }] };
     const id = await write('/again', { data });
     receiver.answer('/again', status(500, {}, 'x'.repeat(5000)));
-    const waitMs = await webhooks.deliver(id, 0);
+    const waitMs = await sender.deliver(id, 0);
     expect(waitMs).toBeGreaterThanOrEqual(4000);
     expect(waitMs).toBeLessThanOrEqual(6000);
     const { body: failed } = await call('GET', `/v1/webhook_deliveries/${id}`);
@@ -183,10 +215,10 @@ describe('a delivery', () => {
     expect(failed.error).toBe('the receiver answered 500');
 
     // Too early, the message only learns how long to wait.
-    expect(await webhooks.deliver(id, 0)).toBeGreaterThan(3000);
+    expect(await sender.deliver(id, 0)).toBeGreaterThan(3000);
     expect(receiver.at('/again')).toHaveLength(1);
     await makeDue(id);
-    expect(await webhooks.deliver(id, 0)).toBeNull();
+    expect(await sender.deliver(id, 0)).toBeNull();
     const { body: done } = await call('GET', `/v1/webhook_deliveries/${id}`);
     expect(done).toMatchObject({ status: 'delivered', attempts: 2, response_status: 204, error: null });
     const [first, second] = receiver.at('/again');
@@ -215,7 +247,7 @@ describe('a delivery', () => {
   it('waits as long as the receiver asks', async () => {
     const id = await write('/busy');
     receiver.answer('/busy', status(429, { 'retry-after': '600' }));
-    const waitMs = await webhooks.deliver(id, 0);
+    const waitMs = await sender.deliver(id, 0);
     expect(waitMs).toBeGreaterThanOrEqual(600_000);
     expect(waitMs).toBeLessThanOrEqual(720_000);
   });
@@ -223,7 +255,7 @@ describe('a delivery', () => {
   it('does not follow a redirect', async () => {
     const id = await write('/moved');
     receiver.answer('/moved', status(307, { location: '/elsewhere' }));
-    expect(await webhooks.deliver(id, 0)).toBeGreaterThan(0);
+    expect(await sender.deliver(id, 0)).toBeGreaterThan(0);
     expect(receiver.at('/elsewhere')).toEqual([]);
     expect((await call('GET', `/v1/webhook_deliveries/${id}`)).body).toMatchObject({
       status: 'pending',
@@ -235,17 +267,17 @@ describe('a delivery', () => {
   it('is given up at 410, until it is asked for again', async () => {
     const id = await write('/gone');
     receiver.answer('/gone', status(410, { 'retry-after': '1' }));
-    expect(await webhooks.deliver(id, 0)).toBeNull();
+    expect(await sender.deliver(id, 0)).toBeNull();
     const { body } = await call('GET', `/v1/webhook_deliveries/${id}`);
     expect(body).toMatchObject({ status: 'failed', attempts: 1, next_attempt_at: null, response_status: 410 });
-    expect(await webhooks.deliver(id, 0)).toBeNull();
+    expect(await sender.deliver(id, 0)).toBeNull();
     expect(receiver.at('/gone')).toHaveLength(1);
 
     const again = await call('POST', `/v1/webhook_deliveries/${id}/redeliver`);
     expect([again.status, again.body.status, again.body.attempts]).toEqual([202, 'pending', 0]);
     expect(messages).toEqual([`${id}-1`]);
-    expect(await webhooks.deliver(id, 0)).toBeNull();
-    expect(await webhooks.deliver(id, 1)).toBeNull();
+    expect(await sender.deliver(id, 0)).toBeNull();
+    expect(await sender.deliver(id, 1)).toBeNull();
     expect(receiver.at('/gone').map((one) => one.headers['webhook-id'])).toEqual([id, id]);
     expect((await call('GET', `/v1/webhook_deliveries/${id}`)).body).toMatchObject({ status: 'delivered' });
   });
@@ -254,9 +286,9 @@ describe('a delivery', () => {
     const id = await write('/never');
     receiver.answer('/never', status(500), status(500));
     await execute(db, sql`UPDATE webhook_delivery SET attempts = 9 WHERE id = ${id}`);
-    expect(await webhooks.deliver(id, 0)).toBeGreaterThanOrEqual(8 * 3_600_000);
+    expect(await sender.deliver(id, 0)).toBeGreaterThanOrEqual(8 * 3_600_000);
     await makeDue(id);
-    expect(await webhooks.deliver(id, 0)).toBeNull();
+    expect(await sender.deliver(id, 0)).toBeNull();
     expect((await call('GET', `/v1/webhook_deliveries/${id}`)).body).toMatchObject({ status: 'failed', attempts: 11 });
   });
 
@@ -265,8 +297,8 @@ describe('a delivery', () => {
       write('', { url: 'http://127.0.0.1:1/' }),
       write('', { url: 'https://169.254.169.254/latest' }),
     ]);
-    expect(await webhooks.deliver(refused, 0)).toBeGreaterThan(0);
-    expect(await webhooks.deliver(inner, 0)).toBeGreaterThan(0);
+    expect(await sender.deliver(refused, 0)).toBeGreaterThan(0);
+    expect(await sender.deliver(inner, 0)).toBeGreaterThan(0);
     const [first, second] = await Promise.all(
       [refused, inner].map(async (id) => (await call('GET', `/v1/webhook_deliveries/${id}`)).body),
     );
@@ -291,7 +323,7 @@ describe('two at once', () => {
   it('sends once for duplicate messages', async () => {
     const id = await write('/twice');
     const { arrived, answer } = held('/twice');
-    const both = [webhooks.deliver(id, 0), webhooks.deliver(id, 0)];
+    const both = [sender.deliver(id, 0), sender.deliver(id, 0)];
     const [loser] = await Promise.all([Promise.race(both), arrived]);
     expect(loser).toBeGreaterThan(15_000);
     await answer(200);
@@ -302,17 +334,17 @@ describe('two at once', () => {
   it('sends again, with the same id, after a worker died with the answer', async () => {
     const id = await write('/died');
     const { arrived, answer } = held('/died');
-    const dying = webhooks.deliver(id, 0);
+    const dying = sender.deliver(id, 0);
     await arrived;
     // Its lease runs out, as it does when nobody is left to save.
     await execute(
       db,
       sql`UPDATE webhook_delivery SET claim_until = now() - interval '1 second', wake_at = now() - interval '1 minute' WHERE id = ${id}`,
     );
-    expect(await webhooks.overdue(10)).toBe(1);
+    expect(await sender.overdue(10)).toBe(1);
     expect(messages).toEqual([`${id}-1`]);
     receiver.answer('/died', status(202));
-    expect(await webhooks.deliver(id, 1)).toBeNull();
+    expect(await sender.deliver(id, 1)).toBeNull();
     await answer(500);
     await dying;
     expect(receiver.at('/died').map((one) => one.headers['webhook-id'])).toEqual([id, id]);
@@ -325,12 +357,12 @@ describe('two at once', () => {
   it('sends once more where a redelivery is asked for while one is under way', async () => {
     const id = await write('/meanwhile');
     const { arrived, answer } = held('/meanwhile');
-    const first = webhooks.deliver(id, 0);
+    const first = sender.deliver(id, 0);
     await arrived;
-    await webhooks.redeliver(key.id, id);
+    await redeliveries.one(key.id, id);
     await answer(200);
     await first;
-    expect(await webhooks.deliver(id, 1)).toBeNull();
+    expect(await sender.deliver(id, 1)).toBeNull();
     expect(receiver.at('/meanwhile')).toHaveLength(2);
   });
 });
@@ -340,7 +372,7 @@ describe('overdue', () => {
     const [late, claimed, done, fresh] = await Promise.all(
       ['/late', '/claimed', '/done', '/fresh'].map((path) => write(path)),
     );
-    await webhooks.deliver(done!, 0);
+    await sender.deliver(done!, 0);
     await makeDue(late!);
     await makeDue(claimed!);
     await execute(
@@ -349,16 +381,16 @@ describe('overdue', () => {
     );
     const whileAnotherHasIt = await db.transaction(async (tx) => {
       await queryRow(tx, sql`SELECT id FROM webhook_delivery WHERE id = ${late!} FOR UPDATE`);
-      return webhooks.overdue(100);
+      return sender.overdue(100);
     });
     expect(whileAnotherHasIt).toBe(0);
-    expect([await webhooks.overdue(100), await webhooks.overdue(100)]).toEqual([1, 0]);
+    expect([await sender.overdue(100), await sender.overdue(100)]).toEqual([1, 0]);
     expect(messages).toEqual([`${late}-1`]);
-    expect(await webhooks.deliver(late!, 0)).toBeNull();
+    expect(await sender.deliver(late!, 0)).toBeNull();
     expect(receiver.at('/late')).toEqual([]);
-    expect(await webhooks.deliver(late!, 1)).toBeNull();
+    expect(await sender.deliver(late!, 1)).toBeNull();
     expect(receiver.at('/late')).toHaveLength(1);
-    await webhooks.deliver(fresh!, 0);
+    await sender.deliver(fresh!, 0);
   });
 });
 
@@ -378,7 +410,7 @@ describe('secrets', () => {
     expect(after.body.secret).not.toBe(before.body.secret);
     expect(after.body.previous_expires_at).toEqual(expect.any(String));
 
-    await webhooks.deliver(await write('/rotated', { keyId: mine.id }), 0);
+    await sender.deliver(await write('/rotated', { keyId: mine.id }), 0);
     const [received] = receiver.at('/rotated');
     expect(String(received?.headers['webhook-signature']).split(' ')).toHaveLength(2);
     for (const { body } of [before, after]) {
@@ -395,7 +427,8 @@ describe('the API', () => {
     const [jobA, jobB] = [newId('job'), newId('job')];
     const ids: string[] = [];
     await Promise.all([jobA, jobB].map((id) => insertJob(mine.id, id)));
-    for (const jobId of [jobA, jobB, jobA]) ids.push(await write('/list', { keyId: mine.id, jobId }));
+    for (const [i, jobId] of [jobA, jobB, jobA].entries())
+      ids.push(await write('/list', { keyId: mine.id, jobId, run: i + 1 }));
     const list = async (query: string) => {
       const { body } = await call('GET', `/v1/webhook_deliveries${query}`, mine.secret);
       return [body.data.map(({ id }) => id), body.has_more];
@@ -404,9 +437,7 @@ describe('the API', () => {
     expect(await list('?limit=2')).toEqual([[ids[2], ids[1]], true]);
     expect(await list(`?limit=2&after=${ids[1]}`)).toEqual([[ids[0]], false]);
     expect(await list(`?job_id=${jobA}`)).toEqual([[ids[2], ids[0]], false]);
-    expect((await webhooks.forJob(mine.id, jobA)).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
-    expect(await webhooks.forJob(key.id, jobA)).toEqual([]);
-    const byJob = await webhooks.forJobs([jobA, jobB, newId('job')]);
+    const byJob = await deliveries.forJobs([jobA, jobB, newId('job')]);
     expect([...byJob].map(([job, views]) => [job, views.length])).toEqual([
       [jobA, 2],
       [jobB, 1],

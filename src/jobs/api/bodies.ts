@@ -2,12 +2,11 @@ import { z } from 'zod';
 import { VARIANTS } from '../../assets/media-types.js';
 import type { JsonObject } from '../../common/json.js';
 import { pageFields } from '../../common/page.js';
+import { EVENT_TYPES } from '../../webhooks/events.js';
 import { JOB_STATUSES } from '../domain/states.js';
 
 const MAX_DEADLINE_SECONDS = 7 * 24 * 3600;
 const MAX_RETENTION_SECONDS = 365 * 24 * 3600;
-
-export const WEBHOOK_EVENTS = ['job.running', 'job.succeeded', 'job.failed', 'job.canceled'] as const;
 
 const metadata = z
   .record(z.string().min(1).max(64), z.string().max(512))
@@ -22,7 +21,7 @@ const routing = z.strictObject({
 
 const webhook = z.strictObject({
   url: z.string().min(1).max(2048),
-  events: z.array(z.enum(WEBHOOK_EVENTS)).min(1).max(WEBHOOK_EVENTS.length).optional(),
+  events: z.array(z.enum(EVENT_TYPES)).min(1).max(EVENT_TYPES.length).optional(),
 });
 
 /** Body of POST /v1/jobs; `input` and `provider_options` are read against the model. */

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Outputs } from '../../assets/outputs.js';
 import { References } from '../../assets/references.js';
 import { Ledger } from '../../billing/ledger.js';
-import type { JsonObject } from '../../common/json.js';
 import { Database, sql, type Sql, type Tx } from '../../database/database.js';
+import { Announcements } from '../../webhooks/announcements.js';
+import { TERMINAL_EVENTS } from '../../webhooks/events.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
 import { Admission } from '../admission/admission.js';
 import { isTerminal } from '../domain/states.js';
@@ -45,6 +46,11 @@ export class JobSignals {
     if (attemptsLeft) void this.doorbell.ring(job.id).catch(() => undefined);
   }
 
+  announced(job: JobRow, deliveries: string[]): void {
+    this.notifier.changed(job.id);
+    this.deliver(deliveries);
+  }
+
   attemptClosed(job: JobRow, lane: string): void {
     this.notifier.changed(job.id);
     this.slotFreed(lane);
@@ -77,7 +83,7 @@ export class Outcomes {
     private readonly attempts: AttemptsRepository,
     private readonly assets: AssetsOfJobs,
     private readonly ledger: Ledger,
-    private readonly webhooks: Webhooks,
+    private readonly announcements: Announcements,
     private readonly views: JobViews,
     private readonly signals: JobSignals,
   ) {}
@@ -130,11 +136,19 @@ export class Outcomes {
     return true;
   }
 
-  /** Writes a delivery for a non-terminal event where the client asked for it. */
-  async announce(job: JobRow, type: string): Promise<void> {
-    if (!job.webhook || !wants(job.webhook.events, type)) return;
-    const id = await this.db.transaction(async (tx) => this.writeWebhook(tx, job, type));
-    if (id.length > 0) this.signals.deliver(id);
+  /** Writes deliveries for a non-terminal event where somebody listens. `sequence`: the event's number. */
+  async announce(job: JobRow, event: string, sequence: number): Promise<void> {
+    // One insert, so it needs no transaction.
+    this.signals.deliver(await this.writeWebhook(this.db, job, event, sequence));
+  }
+
+  /** Same, for an event that `append` makes in the transaction of its deliveries; null from it: there is none. */
+  async announceNew(type: string, append: (tx: Tx) => Promise<JobRow | null>): Promise<void> {
+    const told = await this.db.transaction(async (tx) => {
+      const job = await append(tx);
+      return job && { job, deliveries: await this.writeWebhook(tx, job, type) };
+    });
+    if (told) this.signals.announced(told.job, told.deliveries);
   }
 
   /**
@@ -167,25 +181,19 @@ export class Outcomes {
     await this.ledger.noteUpstreamCost(tx, { workId: job.id, run: job.run }, upstreamCostOf(job, attempts));
   }
 
-  private async writeWebhook(tx: Tx, job: JobRow, type: string): Promise<string[]> {
-    if (!job.webhook || !wants(job.webhook.events, type)) return [];
-    const data = await this.views.forWebhook(job, tx);
-    const body: JsonObject = { type, timestamp: (job.finishedAt ?? job.updatedAt).toISOString(), data };
-    return [
-      await this.webhooks.write(tx, {
-        keyId: job.keyId,
-        jobId: job.id,
-        run: job.run,
-        event: type,
-        url: job.webhook.url,
-        body,
-      }),
-    ];
+  private async writeWebhook(tx: Tx, job: JobRow, event: string, sequence = job.eventSeq): Promise<string[]> {
+    const { keyId, id: jobId, run, webhook } = job;
+    const ownUrl = webhook && wants(webhook.events, event) ? webhook.url : null;
+    const timestamp = (job.finishedAt ?? job.updatedAt).toISOString();
+    return this.announcements.write(tx, { keyId, jobId, run, sequence, event, ownUrl }, async () => ({
+      type: event,
+      timestamp,
+      data: await this.views.forWebhook(job, tx),
+    }));
   }
 }
 
-const TERMINAL_EVENTS = ['job.succeeded', 'job.failed', 'job.canceled'];
-const wants = (events: string[] | null, type: string): boolean => (events ?? TERMINAL_EVENTS).includes(type);
+const wants = (events: readonly string[] | null, event: string): boolean => (events ?? TERMINAL_EVENTS).includes(event);
 
 function endColumns(end: End): Sql[] {
   return [

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../common/json.js';
 import { KilnConfig } from '../../config/config.js';
 import { publicUrlOf } from '../../config/public-url.js';
 import type { Tx } from '../../database/database.js';
-import { Webhooks } from '../../webhooks/webhooks.js';
+import { Deliveries } from '../../webhooks/deliveries.js';
 import { QueueForecast } from '../admission/queue-forecast.repository.js';
 import { AttemptsRepository } from '../store/attempts.repository.js';
 import type { JobRow } from '../store/rows.js';
@@ -17,7 +17,7 @@ export class JobViews {
   constructor(
     private readonly attempts: AttemptsRepository,
     private readonly outputs: Outputs,
-    private readonly webhooks: Webhooks,
+    private readonly deliveries: Deliveries,
     private readonly queue: QueueForecast,
     private readonly tokens: EventTokens,
     private readonly config: KilnConfig,
@@ -34,7 +34,7 @@ export class JobViews {
     const [attempts, outputs, deliveries] = await Promise.all([
       this.attempts.ofJobs(ids.filter((_, i) => (jobs[i]?.attempts ?? 0) > 0 || (jobs[i]?.run ?? 1) > 1)),
       this.outputs.forJobs(jobs.filter((job) => job.status === 'succeeded').map((job) => job.id)),
-      this.webhooks.forJobs(jobs.filter((job) => job.webhook !== null).map((job) => job.id)),
+      this.deliveries.forJobs(jobs.filter((job) => job.webhook !== null).map((job) => job.id)),
     ]);
     const now = new Date();
     return Promise.all(

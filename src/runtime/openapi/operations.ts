@@ -2,8 +2,9 @@ import type { z } from 'zod';
 import { listUploadsQuery, presignBody } from '../../assets/uploads.controller.js';
 import type { ErrorType } from '../../common/error-types.js';
 import { listKeysQuery, patchKeyBody } from '../../keys/key-bodies.js';
-import { listDeliveriesQuery } from '../../webhooks/webhooks.controller.js';
+import { adminRedeliverBody, listDeliveriesQuery, redeliverBody } from '../../webhooks/delivery-bodies.js';
 import { ACCOUNT } from './account.js';
+import { ENDPOINTS } from './endpoints.js';
 import { FACADES } from './facades.js';
 import { GATEWAY } from './gateway.js';
 import type { SchemaName } from './schemas.js';
@@ -48,7 +49,7 @@ export const TAGS = {
   Uploads: 'Reference media.',
   Models: 'What this key may call, with limits, price and input schema.',
   Account: 'What was used, what it cost, and what is left of the day.',
-  Webhooks: 'The signing secret, and what became of messages.',
+  Webhooks: 'Registered endpoints, signing secrets, and what became of messages.',
   Files: 'Signed links; they need no key.',
   Callbacks: 'Doorbells of providers.',
   Keys: 'The key that asks.',
@@ -233,6 +234,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: { 200: 'WebhookSecret' },
     errors: [],
   },
+  ...ENDPOINTS,
   'GET /v1/webhook_deliveries': {
     id: 'listDeliveries',
     tag: 'Webhooks',
@@ -244,8 +246,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /v1/webhook_deliveries/{id}': {
     id: 'getDelivery',
     tag: 'Webhooks',
-    summary: 'What became of a message.',
-    answers: { 200: 'Delivery' },
+    summary: 'What became of a message: the request and every try with its answer.',
+    answers: { 200: 'DeliveryDetail' },
     errors: ['not_found'],
   },
   'POST /v1/webhook_deliveries/{id}/redeliver': {
@@ -253,7 +255,15 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Webhooks',
     summary: 'Send a message once more, under the same id.',
     answers: { 202: 'Delivery' },
+    errors: ['not_found', 'conflict'],
+  },
+  'POST /v1/webhook_deliveries/redeliver': {
+    id: 'redeliverMany',
+    tag: 'Webhooks',
+    summary: 'Send all messages once more that failed since a time.',
+    answers: { 202: 'Redelivery' },
     errors: ['not_found'],
+    body: redeliverBody,
   },
   'GET /files/{assetId}/{variant}': {
     id: 'getFile',
@@ -364,6 +374,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     { 200: { about: 'The attempt.' } },
     ['not_found', 'attempt_closed', 'attempt_on_the_wire'],
   ),
+  'POST /admin/webhook_deliveries/redeliver': {
+    ...admin('adminRedeliver', 'Send all messages once more that failed since a time.', { 202: 'Redelivery' }),
+    body: adminRedeliverBody,
+  },
   'GET /admin/lanes': admin('listLanes', 'Lanes with their load.', { 200: 'Thing[]' }),
   'POST /admin/lanes/{id}/{action}': {
     ...admin('changeLane', '`pause`, `resume` or `drain` a lane.', { 200: 'Thing' }, ['not_found']),
