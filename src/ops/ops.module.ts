@@ -15,11 +15,19 @@ import { Records } from './records.js';
 import { RecordsController } from './records.controller.js';
 import { MetricsPage } from './metrics-page.js';
 import { StorageProbe } from './storage-probe.js';
+import { AdminWebhooksController } from './webhooks.controller.js';
 
 /** /admin, /healthz, /readyz, /metrics. At a stop call Readiness.drain first; METRICS_PORT serves MetricsPage.scrape. */
 @Module({
   imports: [JobsModule, JobsAdminModule],
-  controllers: [KeysController, AdminJobsController, CapacityController, RecordsController, HealthController],
+  controllers: [
+    KeysController,
+    AdminJobsController,
+    AdminWebhooksController,
+    CapacityController,
+    RecordsController,
+    HealthController,
+  ],
   providers: [
     AuditInterceptor,
     AuditRepository,

@@ -4,6 +4,7 @@ import type { JsonObject } from '../common/json.js';
 import type { Tx } from '../database/database.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import { EVERY_EVENT } from './events.js';
+import { PROGRESS_EVENT } from './progress-event.js';
 import { WebhooksRepository } from './webhooks.repository.js';
 
 /** An event of a job, before anyone hears of it. */
@@ -11,6 +12,8 @@ export interface Announcement {
   keyId: string;
   jobId: string;
   run: number;
+  /** Place among the job's events. */
+  sequence: number;
   event: string;
   /** The job's own receiver, where it wants this event. */
   ownUrl: string | null;
@@ -32,7 +35,9 @@ export class Announcements {
    * makes the body that all of them get, and is not called where nobody listens. Returns the ids, to be rung after the commit.
    */
   async write(tx: Tx, { ownUrl, ...event }: Announcement, render: () => Promise<JsonObject>): Promise<string[]> {
-    const listening = await this.endpoints.listening(tx, event.keyId, [event.event, EVERY_EVENT]);
+    // Progress comes often: whoever wants it says so.
+    const wanted = event.event === PROGRESS_EVENT ? [PROGRESS_EVENT] : [event.event, EVERY_EVENT];
+    const listening = await this.endpoints.listening(tx, event.keyId, wanted);
     const own = ownUrl === null ? [] : [{ endpointId: null, url: ownUrl }];
     const receivers = [...own, ...listening].map((receiver) => ({ id: newId('whd'), ...receiver }));
     if (receivers.length > 0) await this.deliveries.insert(tx, { ...event, body: await render() }, receivers);

@@ -111,10 +111,10 @@ export class Endpoints {
   async test(keyId: string, id: string): Promise<DeliveryView> {
     const { url } = await this.get(keyId, id);
     const body = { type: TEST_EVENT, timestamp: systemClock().toISOString(), data: { endpoint_id: id } };
-    const message = { keyId, jobId: null, endpointId: id, run: 1, event: TEST_EVENT, url, body };
+    const message = { keyId, jobId: null, endpointId: id, run: 1, sequence: null, event: TEST_EVENT, url, body };
     const delivery = await this.webhooks.write(this.db, message);
     await this.webhooks.enqueueAll([delivery]);
-    return this.deliveries.get(keyId, delivery);
+    return this.deliveries.summary(keyId, delivery);
   }
 
   private stateOf(id: string, stored: readonly StoredWebhookSecret[]): WebhookSecretState {

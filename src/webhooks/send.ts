@@ -6,12 +6,19 @@ import { parseRetryAfterMs } from './backoff.js';
 const TIMEOUT_MS = 15_000;
 const RESPONSE_BYTES = 1024;
 const GONE = 410;
+/** Names and values, of what is kept of an answer's headers. */
+const HEADERS_CHARS = 4096;
+/** Of the answer: they are for the sender, not for whoever reads the log. */
+const UNSHOWN_HEADER = /cookie|auth|token|secret/;
 
 export interface Sent {
   delivered: boolean;
   /** 410, or a receiver that is no more: nothing further is wanted there. */
   gone: boolean;
+  /** Until the answer was read, or given up. */
+  durationMs: number;
   responseStatus: number | null;
+  responseHeaders: Record<string, string>;
   responseBody: string | null;
   error: string | null;
   retryAfterMs: number | null;
@@ -19,11 +26,13 @@ export interface Sent {
   isOurFault: boolean;
 }
 
-export const notSent = (error: string, { isOurFault = false } = {}): Sent => ({
+export const notSent = (error: string, durationMs = 0): Sent => ({
   delivered: false,
   gone: false,
-  isOurFault,
+  isOurFault: false,
+  durationMs,
   responseStatus: null,
+  responseHeaders: {},
   responseBody: null,
   error,
   retryAfterMs: null,
@@ -37,6 +46,8 @@ export async function send(
   body: string,
   now: () => Date,
 ): Promise<Sent> {
+  const begun = performance.now();
+  const tookMs = (): number => Math.round(performance.now() - begun);
   try {
     const response = await egress.foreign(url, {
       method: 'POST',
@@ -46,15 +57,15 @@ export async function send(
       maxRedirects: 0,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    return await toSent(response, now());
+    return { ...(await toSent(response, now())), durationMs: tookMs() };
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
     // The signal and the egress' own timer stand for the same limit.
-    return notSent(error.reason === 'aborted' ? `no answer within ${TIMEOUT_MS} ms` : error.message);
+    return notSent(error.reason === 'aborted' ? `no answer within ${TIMEOUT_MS} ms` : error.message, tookMs());
   }
 }
 
-async function toSent(response: EgressResponse, now: Date): Promise<Sent> {
+async function toSent(response: EgressResponse, now: Date): Promise<Omit<Sent, 'durationMs'>> {
   const { status } = response;
   const delivered = status >= 200 && status < 300;
   const redirected = status >= 300 && status < 400;
@@ -63,6 +74,7 @@ async function toSent(response: EgressResponse, now: Date): Promise<Sent> {
     gone: status === GONE,
     isOurFault: false,
     responseStatus: status,
+    responseHeaders: shownHeaders(response.headers),
     responseBody: await beginningOf(response.body),
     error: delivered ? null : `the receiver answered ${status}${redirected ? '; redirects are not followed' : ''}`,
     retryAfterMs: delivered ? null : parseRetryAfterMs(response.headers.get('retry-after'), now),
@@ -83,6 +95,19 @@ async function beginningOf(body: Readable): Promise<string> {
     // What came before it broke is kept.
   }
   return storableText(Buffer.concat(chunks));
+}
+
+/** Headers for the log, as many as HEADERS_CHARS hold. */
+export function shownHeaders(headers: Headers): Record<string, string> {
+  const shown: [string, string][] = [];
+  let chars = 0;
+  for (const [name, value] of headers) {
+    if (UNSHOWN_HEADER.test(name)) continue;
+    chars += name.length + value.length;
+    if (chars > HEADERS_CHARS) break;
+    shown.push([name, value]);
+  }
+  return Object.fromEntries(shown);
 }
 
 /** PostgreSQL's text holds no NUL; bytes that are not UTF-8 grow when replaced, hence the second cut. */

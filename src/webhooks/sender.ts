@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { JsonValue } from '../common/json.js';
-import { DAY_MS, systemClock } from '../common/time.js';
+import { systemClock } from '../common/time.js';
 import { EGRESS, type Egress } from '../egress/egress.js';
 import { Logger } from '../telemetry/logger.js';
 import { Metrics } from '../telemetry/metrics.js';
-import { withLinks } from './asset-references.js';
 import { retryDelayMs } from './backoff.js';
+import { messageBody } from './message-body.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
+import { PROGRESS_EVENT, PROGRESS_LIFE_MS, progressRetryMs } from './progress-event.js';
 import { Receivers } from './receivers.js';
 import { Rings } from './rings.js';
 import { notSent, send, type Sent } from './send.js';
@@ -16,10 +16,28 @@ import { signMessage } from './signature.js';
 const USER_AGENT = 'Kiln-Webhooks/1';
 /** The 15 s of a sending, and room for reading secrets and saving. */
 const LEASE_MS = 45_000;
-const LINK_TTL_MS = DAY_MS;
 /** A message that is this late is taken for lost. */
 const OVERDUE_GRACE_MS = 10_000;
-const OURS = { isOurFault: true };
+const TOO_LATE = 'progress is not told later than a minute; not sent';
+
+interface Attempt {
+  sent: Sent;
+  requestHeaders: Record<string, string>;
+}
+
+/** `gone`: there is nobody to send it to, now or later. */
+const unsent = (why: string, { gone = false } = {}): Attempt => ({
+  sent: { ...notSent(why), gone, isOurFault: true },
+  requestHeaders: {},
+});
+
+const ageMs = ({ startedAt, createdAt }: DeliveryClaim): number => startedAt.getTime() - createdAt.getTime();
+
+/** Until the next try; null for none. */
+const waitMs = (claim: DeliveryClaim, { retryAfterMs }: Sent): number | null =>
+  claim.event === PROGRESS_EVENT
+    ? progressRetryMs(claim.attempts, ageMs(claim), retryAfterMs)
+    : retryDelayMs(claim.attempts, retryAfterMs);
 
 /**
  * Sends deliveries, at least once: until a receiver answers 2xx or the tries are used up. A worker that dies after sending
@@ -58,8 +76,9 @@ export class WebhookSender {
     try {
       const claim = await this.sendings.claim(id, n, LEASE_MS);
       if (claim === null) return (await this.sendings.look(id, n))?.waitMs ?? null;
-      sent = await this.attempt(claim);
-      return await this.finish(claim, sent);
+      const attempt = await this.attempt(claim);
+      sent = attempt.sent;
+      return await this.finish(claim, attempt);
     } finally {
       turn.end(sent === null || sent.isOurFault ? null : sent.delivered);
     }
@@ -72,36 +91,29 @@ export class WebhookSender {
     return rings.length;
   }
 
-  private async finish(claim: DeliveryClaim, sent: Sent): Promise<number | null> {
+  private async finish(claim: DeliveryClaim, { sent, requestHeaders }: Attempt): Promise<number | null> {
     const goesOn = await this.receivers.health.saw(claim, sent);
-    const retryInMs = goesOn ? retryDelayMs(claim.attempts, sent.retryAfterMs) : null;
+    const retryInMs = goesOn ? waitMs(claim, sent) : null;
     const status = sent.delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
     this.tries.inc({ result: status === 'pending' ? 'retried' : status });
-    await this.sendings.save(claim, { ...sent, status, retryInMs });
+    await this.sendings.save(claim, { ...sent, requestHeaders, status, retryInMs });
     return retryInMs;
   }
 
   /** A trouble of our own counts as a failed try too: it must neither repeat at once nor forever. */
-  private async attempt(claim: DeliveryClaim): Promise<Sent> {
+  private async attempt(claim: DeliveryClaim): Promise<Attempt> {
+    if (claim.event === PROGRESS_EVENT && ageMs(claim) > PROGRESS_LIFE_MS) return unsent(TOO_LATE);
     try {
       const secrets = await this.receivers.secrets.of(claim);
-      if (secrets === null) return { ...notSent('the endpoint was deleted', OURS), gone: true };
-      if (secrets.length === 0) return notSent('there is no webhook secret to sign with', OURS);
-      const body = JSON.stringify(this.bodyOf(claim));
+      if (secrets === null) return unsent('the endpoint was deleted', { gone: true });
+      if (secrets.length === 0) return unsent('there is no webhook secret to sign with');
+      const body = JSON.stringify(messageBody(claim, claim.startedAt, this.links));
       const signed = signMessage({ id: claim.id, sentAt: claim.startedAt, body }, secrets);
-      const headers = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
-      return await send(this.egress, claim.url, headers, body, systemClock);
+      const requestHeaders = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
+      return { sent: await send(this.egress, claim.url, requestHeaders, body, systemClock), requestHeaders };
     } catch (error) {
       this.logger.error({ err: error, delivery_id: claim.id }, 'a webhook could not be sent');
-      return notSent('the message could not be prepared', OURS);
+      return unsent('the message could not be prepared');
     }
-  }
-
-  private bodyOf({ keyId, body, startedAt }: DeliveryClaim): JsonValue {
-    const expiresAt = new Date(startedAt.getTime() + LINK_TTL_MS);
-    const link = (assetId: string, variant: string): string => this.links.link(keyId, assetId, variant, expiresAt);
-    // jsonb keeps no order of fields; people read the envelope first.
-    const { type = null, timestamp = null, ...rest } = body;
-    return withLinks({ type, timestamp, ...rest }, { link, expiresAt });
   }
 }

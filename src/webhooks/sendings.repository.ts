@@ -18,10 +18,18 @@ export interface DeliveryClaim {
   keyId: string;
   /** Null of a job's own URL. */
   endpointId: string | null;
+  /** Null of a test event. */
+  jobId: string | null;
+  run: number;
+  sequence: number | null;
+  event: string;
   url: string;
   body: JsonObject;
-  /** Number of this try, from 1. */
+  createdAt: Date;
+  /** Number of this try since the row was written or last redelivered, from 1. */
   attempts: number;
+  /** Number of this try in all: no other has it, even where this one's worker dies. */
+  n: number;
   startedAt: Date;
   until: Date;
 }
@@ -30,7 +38,10 @@ export interface TryRecord {
   status: 'pending' | 'delivered' | 'failed';
   /** Until the next try; null for none. */
   retryInMs: number | null;
+  durationMs: number;
+  requestHeaders: Record<string, string>;
   responseStatus: number | null;
+  responseHeaders: Record<string, string>;
   responseBody: string | null;
   error: string | null;
 }
@@ -70,29 +81,34 @@ export class SendingsRepository {
     return queryRow<DeliveryClaim>(
       this.db,
       sql`
-      UPDATE webhook_delivery SET claim_until = now() + ${leaseMs}::float8 * interval '1 millisecond', attempts = attempts + 1, last_attempt_at = now(),
-        url = coalesce((SELECT e.url FROM webhook_endpoint e WHERE e.id = endpoint_id), url)
+      UPDATE webhook_delivery SET claim_until = now() + ${leaseMs}::float8 * interval '1 millisecond', attempts = attempts + 1, tries = tries + 1,
+        last_attempt_at = now(), url = coalesce((SELECT e.url FROM webhook_endpoint e WHERE e.id = endpoint_id), url)
       WHERE id = ${id} AND tick = ${tick}::int AND wake_at <= now() AND (claim_until IS NULL OR claim_until < now())
-      RETURNING id, key_id AS "keyId", endpoint_id AS "endpointId", url, body, attempts, last_attempt_at AS "startedAt", claim_until AS "until"`,
+      RETURNING id, key_id AS "keyId", endpoint_id AS "endpointId", job_id AS "jobId", run, sequence, event, url, body, created_at AS "createdAt", attempts, tries AS n,
+        last_attempt_at AS "startedAt", claim_until AS "until"`,
     );
   }
 
   /**
-   * Ends a try. False where the lease was lost to another worker. A redelivery asked for meanwhile has set `attempts` back:
-   * then this try's result is kept, but the row stays due.
+   * Ends a try and logs it. False where the lease was lost to another worker, or the delivery is gone. A redelivery asked for
+   * meanwhile has set `attempts` back: then this try's result is kept, but the row stays due.
    */
   async save(claim: DeliveryClaim, result: TryRecord): Promise<boolean> {
     const undisturbed = sql`attempts = ${claim.attempts}::int`;
     const saved = await execute(
       this.db,
       sql`
-      UPDATE webhook_delivery SET
+      WITH saved AS (UPDATE webhook_delivery SET
         claim_until = NULL,
         last_status = ${result.responseStatus}::int, last_response = ${result.responseBody}, last_error = ${result.error},
         delivered_at = CASE WHEN ${result.status} = 'delivered' THEN now() ELSE delivered_at END,
         status = CASE WHEN ${undisturbed} THEN ${result.status} ELSE status END,
         wake_at = CASE WHEN ${undisturbed} THEN now() + ${result.retryInMs}::float8 * interval '1 millisecond' ELSE wake_at END
-      WHERE id = ${claim.id} AND claim_until = ${claim.until}::timestamptz(3)`,
+      WHERE id = ${claim.id} AND claim_until = ${claim.until}::timestamptz(3) RETURNING id)
+      INSERT INTO webhook_try (delivery_id, n, sent_at, duration_ms, status, error, request_headers, response_headers, response_body)
+      SELECT id, ${claim.n}::int, ${claim.startedAt}::timestamptz(3), ${result.durationMs}::int, ${result.responseStatus}::int, ${result.error},
+        ${JSON.stringify(result.requestHeaders)}::jsonb, ${JSON.stringify(result.responseHeaders)}::jsonb, ${result.responseBody}
+      FROM saved`,
     );
     return saved > 0;
   }

@@ -10,6 +10,8 @@ import { Endpoints } from './endpoints.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
 import { Receivers } from './receivers.js';
+import { Redeliveries } from './redeliveries.js';
+import { RedeliveriesRepository } from './redeliveries.repository.js';
 import { Rings } from './rings.js';
 import { WebhookSender } from './sender.js';
 import { SendingsRepository } from './sendings.repository.js';
@@ -27,8 +29,8 @@ export interface WebhooksModuleOptions {
 }
 
 /**
- * Provides Webhooks, Announcements, WebhookSender and Deliveries everywhere; serves /v1/webhooks, /v1/webhook_endpoints and
- * /v1/webhook_deliveries.
+ * Provides Webhooks, Announcements, WebhookSender, Deliveries and Redeliveries everywhere; serves /v1/webhooks,
+ * /v1/webhook_endpoints and /v1/webhook_deliveries.
  */
 @Global()
 @Module({})
@@ -47,6 +49,11 @@ export class WebhooksModule {
           useFactory: (db: Database) => new DeliveriesRepository(db),
           inject: [Database],
         },
+        {
+          provide: RedeliveriesRepository,
+          useFactory: (db: Database) => new RedeliveriesRepository(db),
+          inject: [Database],
+        },
         { provide: EndpointsRepository, useFactory: (db: Database) => new EndpointsRepository(db), inject: [Database] },
         {
           provide: Turns,
@@ -62,8 +69,9 @@ export class WebhooksModule {
         Webhooks,
         WebhookSender,
         Deliveries,
+        Redeliveries,
       ],
-      exports: [Webhooks, Announcements, WebhookSender, Deliveries],
+      exports: [Webhooks, Announcements, WebhookSender, Deliveries, Redeliveries],
     };
   }
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../common/json.js';
-import { execute, sql, type Tx } from '../database/database.js';
+import { execute, queryRows, sql, type Tx } from '../database/database.js';
 
 /** What all receivers of an event are sent. */
 export interface NewMessage {
@@ -7,6 +7,8 @@ export interface NewMessage {
   /** Null of a test event. */
   jobId: string | null;
   run: number;
+  /** Of the job's event that the message is about; null of a test event. */
+  sequence: number | null;
   event: string;
   body: JsonObject;
 }
@@ -34,9 +36,9 @@ export class WebhooksRepository {
     await execute(
       tx,
       sql`
-      INSERT INTO webhook_delivery (id, key_id, job_id, endpoint_id, run, event, url, body, wake_at)
-      SELECT receiver.id, ${message.keyId}, ${message.jobId}, nullif(receiver.endpoint_id, ''), ${message.run}::int, ${message.event},
-             receiver.url, ${JSON.stringify(message.body)}::jsonb, now()
+      INSERT INTO webhook_delivery (id, key_id, job_id, endpoint_id, run, sequence, event, url, body, wake_at)
+      SELECT receiver.id, ${message.keyId}, ${message.jobId}, nullif(receiver.endpoint_id, ''), ${message.run}::int, ${message.sequence}::int,
+             ${message.event}, receiver.url, ${JSON.stringify(message.body)}::jsonb, now()
       FROM unnest(${ids}::text[], ${endpointIds}::text[], ${urls}::text[]) AS receiver (id, endpoint_id, url)`,
     );
   }
@@ -52,6 +54,11 @@ export class WebhooksRepository {
   }
 
   async deleteOfJob(tx: Tx, jobId: string): Promise<void> {
-    await execute(tx, sql`DELETE FROM webhook_delivery WHERE job_id = ${jobId}`);
+    const gone = await queryRows<{ id: string }>(
+      tx,
+      sql`DELETE FROM webhook_delivery WHERE job_id = ${jobId} RETURNING id`,
+    );
+    // A statement of its own: it sees the tries that were saved while the first one waited for their deliveries.
+    await execute(tx, sql`DELETE FROM webhook_try WHERE delivery_id = ANY(${gone.map(({ id }) => id)})`);
   }
 }

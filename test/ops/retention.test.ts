@@ -2,7 +2,7 @@ import { Outputs } from '../../src/assets/outputs.js';
 import { type Database, execute, queryRow, sql } from '../../src/database/database.js';
 import { Uploads } from '../../src/assets/uploads.js';
 import { Outcomes } from '../../src/jobs/engine/outcome.js';
-import { idAt } from '../../src/jobs/maintenance/id-at.js';
+import { idAt } from '../../src/common/id-at.js';
 import { Maintenance } from '../../src/jobs/maintenance/maintenance.js';
 import { RetentionRepository } from '../../src/jobs/maintenance/retention.repository.js';
 import { Retirements } from '../../src/jobs/maintenance/retirements.js';

@@ -153,11 +153,11 @@ export class Outcomes {
     return { ...job, chargedMicroUsd };
   }
 
-  private async writeWebhook(tx: Tx, job: JobRow, event: string): Promise<string[]> {
+  private async writeWebhook(tx: Tx, job: JobRow, event: string, sequence = job.eventSeq): Promise<string[]> {
     const { keyId, id: jobId, run, webhook } = job;
     const ownUrl = webhook && wants(webhook.events, event) ? webhook.url : null;
     const timestamp = (job.finishedAt ?? job.updatedAt).toISOString();
-    return this.announcements.write(tx, { keyId, jobId, run, event, ownUrl }, async () => ({
+    return this.announcements.write(tx, { keyId, jobId, run, sequence, event, ownUrl }, async () => ({
       type: event,
       timestamp,
       data: await this.views.forWebhook(job, tx),

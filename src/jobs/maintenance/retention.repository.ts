@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Database, execute, queryRows, sql } from '../../database/database.js';
-import { idAt } from './id-at.js';
+import { Database, execute, queryRows, sql, type Tx } from '../../database/database.js';
+import { idAt } from '../../common/id-at.js';
 
 const TERMINAL = ['succeeded', 'failed', 'canceled'];
 
@@ -21,15 +21,19 @@ export class RetentionRepository {
     );
   }
 
-  /** Messages that were delivered or given up. */
+  /** Messages that were delivered or given up, with the log of their tries. */
   async deliveries(days: number, limit: number): Promise<number> {
-    return execute(
-      this.db,
-      sql`DELETE FROM webhook_delivery WHERE id IN (
+    return this.db.transaction(async (tx) => {
+      const gone = await queryRows<{ id: string }>(
+        tx,
+        sql`DELETE FROM webhook_delivery WHERE id IN (
             SELECT id FROM webhook_delivery WHERE id < ${idAt('whd', days)} AND wake_at IS NULL
               AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = webhook_delivery.job_id AND job.status IN ('queued', 'running'))
-            ORDER BY id LIMIT ${limit}::int)`,
-    );
+            ORDER BY id LIMIT ${limit}::int) RETURNING id`,
+      );
+      await deleteTries(tx, gone);
+      return gone.length;
+    });
   }
 
   async idempotency(hours: number, limit: number): Promise<number> {
@@ -90,9 +94,17 @@ export class RetentionRepository {
   async forget(jobId: string): Promise<void> {
     await this.db.transaction(async (tx) => {
       await execute(tx, sql`DELETE FROM job_event WHERE job_id = ${jobId}`);
-      await execute(tx, sql`DELETE FROM webhook_delivery WHERE job_id = ${jobId}`);
+      await deleteTries(
+        tx,
+        await queryRows<{ id: string }>(tx, sql`DELETE FROM webhook_delivery WHERE job_id = ${jobId} RETURNING id`),
+      );
       await execute(tx, sql`DELETE FROM attempt WHERE job_id = ${jobId}`);
       await execute(tx, sql`DELETE FROM job WHERE id = ${jobId} AND deleted_at IS NOT NULL`);
     });
   }
+}
+
+/** In a statement of its own: it sees the tries that were saved while the deletion waited for their deliveries. */
+async function deleteTries(tx: Tx, deliveries: readonly { id: string }[]): Promise<void> {
+  await execute(tx, sql`DELETE FROM webhook_try WHERE delivery_id = ANY(${deliveries.map(({ id }) => id)})`);
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { listUploadsQuery, presignBody } from '../../assets/uploads.controller.js';
 import type { ErrorType } from '../../common/error-types.js';
-import { listDeliveriesQuery } from '../../webhooks/webhooks.controller.js';
+import { adminRedeliverBody, listDeliveriesQuery, redeliverBody } from '../../webhooks/delivery-bodies.js';
 import { ENDPOINTS } from './endpoints.js';
 import { FACADES } from './facades.js';
 import { GATEWAY } from './gateway.js';
@@ -240,8 +240,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /v1/webhook_deliveries/{id}': {
     id: 'getDelivery',
     tag: 'Webhooks',
-    summary: 'What became of a message.',
-    answers: { 200: 'Delivery' },
+    summary: 'What became of a message: the request and every try with its answer.',
+    answers: { 200: 'DeliveryDetail' },
     errors: ['not_found'],
   },
   'POST /v1/webhook_deliveries/{id}/redeliver': {
@@ -249,7 +249,15 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Webhooks',
     summary: 'Send a message once more, under the same id.',
     answers: { 202: 'Delivery' },
+    errors: ['not_found', 'conflict'],
+  },
+  'POST /v1/webhook_deliveries/redeliver': {
+    id: 'redeliverMany',
+    tag: 'Webhooks',
+    summary: 'Send all messages once more that failed since a time.',
+    answers: { 202: 'Redelivery' },
     errors: ['not_found'],
+    body: redeliverBody,
   },
   'GET /files/{assetId}/{variant}': {
     id: 'getFile',
@@ -321,6 +329,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     { 200: { about: 'The attempt.' } },
     ['not_found', 'attempt_closed', 'attempt_on_the_wire'],
   ),
+  'POST /admin/webhook_deliveries/redeliver': {
+    ...admin('adminRedeliver', 'Send all messages once more that failed since a time.', { 202: 'Redelivery' }),
+    body: adminRedeliverBody,
+  },
   'GET /admin/lanes': admin('listLanes', 'Lanes with their load.', { 200: 'Thing[]' }),
   'POST /admin/lanes/{id}/{action}': {
     ...admin('changeLane', '`pause`, `resume` or `drain` a lane.', { 200: 'Thing' }, ['not_found']),

@@ -4,7 +4,8 @@ import type { UploadView } from '../../assets/upload-view.js';
 import { ERROR_TYPES } from '../../common/error-types.js';
 import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
-import type { DeliveryView } from '../../webhooks/delivery-view.js';
+import type { DeliveryDetail, DeliveryView } from '../../webhooks/delivery-view.js';
+import type { RedeliveryView } from '../../webhooks/redeliveries.js';
 import { createdEndpoint, endpoint } from './endpoints.js';
 import { pictures } from './facades.js';
 import { GATEWAY_SCHEMAS } from './gateway.js';
@@ -53,12 +54,13 @@ export const output: z.ZodType<OutputView> = z.strictObject({
   expired: z.literal(true).optional(),
 });
 
-export const delivery: z.ZodType<DeliveryView> = z.strictObject({
+const deliveryFields = {
   id: text.describe('The webhook-id that the receiver sees.'),
   object: z.literal('webhook_delivery'),
   job_id: text.nullable().describe('Null of a test event.'),
   endpoint_id: text.nullable().describe("Null of a job's own URL."),
   run: whole,
+  sequence: whole.nullable().describe("Place among the job's events: receivers order messages by it."),
   event: text,
   url: text,
   status: z.enum(['pending', 'delivered', 'failed']),
@@ -70,6 +72,37 @@ export const delivery: z.ZodType<DeliveryView> = z.strictObject({
   response_body: text.nullable(),
   error: text.nullable(),
   created_at: time,
+};
+export const delivery: z.ZodType<DeliveryView> = z.strictObject(deliveryFields);
+
+const deliveryDetail: z.ZodType<DeliveryDetail> = z.strictObject({
+  ...deliveryFields,
+  request: z.strictObject({
+    url: text,
+    headers: object.describe('Of the last try; empty before the first.'),
+    body: object.describe('As it would be sent now: links in it last a day.'),
+  }),
+  tries: z
+    .array(
+      z.strictObject({
+        n: whole.describe('Counts through redeliveries.'),
+        sent_at: time,
+        duration_ms: whole,
+        error: text.nullable(),
+        request_headers: object,
+        response: z.strictObject({ status: whole, headers: object, body: text }).nullable(),
+      }),
+    )
+    .describe('The latest 50, newest last.'),
+});
+
+const redelivery: z.ZodType<RedeliveryView> = z.strictObject({
+  object: z.literal('webhook_redelivery'),
+  count: whole.describe('Messages that go out again.'),
+  spread_seconds: whole.describe('Within so many seconds, evenly.'),
+  skipped: whole.describe('Left out, since their endpoint is disabled or deleted; counted up to 10,000.'),
+  has_more: z.boolean(),
+  next_since: time.nullable().describe('`since` of the next call, where there is more.'),
 });
 
 const attempt = z.strictObject({
@@ -292,6 +325,8 @@ export const SCHEMAS = {
   Error: error,
   Output: output,
   Delivery: delivery,
+  DeliveryDetail: deliveryDetail,
+  Redelivery: redelivery,
   Job: job,
   AdminJob: adminJob,
   Quote: quote,

@@ -1,6 +1,6 @@
 import { TypeID } from 'typeid-js';
-import type { IdPrefix } from '../../common/ids.js';
-import { DAY_MS } from '../../common/time.js';
+import type { IdPrefix } from './ids.js';
+import { DAY_MS } from './time.js';
 
 const TIME_HEX_DIGITS = 12;
 

@@ -1,4 +1,4 @@
-import { isId, newId } from '../../common/ids.js';
+import { isId, newId } from './ids.js';
 import { idAt } from './id-at.js';
 
 it('stands between the ids made before and after that time', () => {
