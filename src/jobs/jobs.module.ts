@@ -30,6 +30,7 @@ import { Notifier } from './engine/notifier.js';
 import { AssetsOfJobs, JobSignals, Outcomes } from './engine/outcome.js';
 import { PollPace } from './engine/poll-pace.js';
 import { ProgressHub } from './engine/progress-hub.js';
+import { Progress } from './engine/progress.js';
 import { ProgressRepository } from './engine/progress.repository.js';
 import { CallbackAddresses } from './engine/callback-addresses.js';
 import { CallSurroundings, ProviderCalls } from './engine/provider-calls.js';
@@ -80,6 +81,7 @@ const engine = [
   StorageHealth,
   LostResults,
   PollPace,
+  Progress,
   ProgressHub,
   ProgressRepository,
   Reconciler,

@@ -12,7 +12,7 @@ export interface Announcement {
   keyId: string;
   jobId: string;
   run: number;
-  /** Place among the job's events. */
+  /** The event's number among the job's. */
   sequence: number;
   event: string;
   /** The job's own receiver, where it wants this event. */
@@ -35,7 +35,6 @@ export class Announcements {
    * makes the body that all of them get, and is not called where nobody listens. Returns the ids, to be rung after the commit.
    */
   async write(tx: Tx, { ownUrl, ...event }: Announcement, render: () => Promise<JsonObject>): Promise<string[]> {
-    // Progress comes often: whoever wants it says so.
     const wanted = event.event === PROGRESS_EVENT ? [PROGRESS_EVENT] : [event.event, EVERY_EVENT];
     const listening = await this.endpoints.listening(tx, event.keyId, wanted);
     const own = ownUrl === null ? [] : [{ endpointId: null, url: ownUrl }];

@@ -40,7 +40,10 @@ export class Deliveries {
     return listEnvelope(await this.deliveries.list(keyId, filter, page), page, deliveryView);
   }
 
-  /** What jobs' own URLs were sent, without progress; the caller knows the jobs to be the key's. A job without deliveries is not in the map. */
+  /**
+   * What jobs' own URLs were sent but progress, of jobs that the caller knows to be the key's. A job without deliveries is not
+   * in the map.
+   */
   async forJobs(jobIds: readonly string[]): Promise<Map<string, DeliveryView[]>> {
     const rows = jobIds.length === 0 ? [] : await this.deliveries.ofJobs(jobIds);
     return Map.groupBy(rows.map(deliveryView), (view) => view.job_id ?? '');

@@ -7,7 +7,7 @@ export const TERMINAL_EVENTS = ['job.succeeded', 'job.failed', 'job.canceled'] a
 export const EVENT_TYPES = ['job.running', PROGRESS_EVENT, ...TERMINAL_EVENTS] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** Stands for every event but progress, also those to come. */
+/** Stands for every event, also those to come, but progress, which is only sent where it is named. */
 export const EVERY_EVENT = '*';
 
 /** Sent on request only, to show that a receiver works; belongs to no job. */

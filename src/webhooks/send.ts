@@ -17,6 +17,8 @@ export interface Sent {
   gone: boolean;
   /** Until the answer was read, or given up. */
   durationMs: number;
+  /** As they were sent; empty where the message never left. */
+  requestHeaders: Record<string, string>;
   responseStatus: number | null;
   responseHeaders: Record<string, string>;
   responseBody: string | null;
@@ -26,11 +28,12 @@ export interface Sent {
   isOurFault: boolean;
 }
 
-export const notSent = (error: string, durationMs = 0): Sent => ({
+export const notSent = (error: string, { isOurFault = false } = {}): Sent => ({
   delivered: false,
   gone: false,
-  isOurFault: false,
-  durationMs,
+  isOurFault,
+  durationMs: 0,
+  requestHeaders: {},
   responseStatus: null,
   responseHeaders: {},
   responseBody: null,
@@ -57,15 +60,16 @@ export async function send(
       maxRedirects: 0,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    return { ...(await toSent(response, now())), durationMs: tookMs() };
+    return { ...(await toSent(response, now())), requestHeaders: headers, durationMs: tookMs() };
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
     // The signal and the egress' own timer stand for the same limit.
-    return notSent(error.reason === 'aborted' ? `no answer within ${TIMEOUT_MS} ms` : error.message, tookMs());
+    const why = error.reason === 'aborted' ? `no answer within ${TIMEOUT_MS} ms` : error.message;
+    return { ...notSent(why), requestHeaders: headers, durationMs: tookMs() };
   }
 }
 
-async function toSent(response: EgressResponse, now: Date): Promise<Omit<Sent, 'durationMs'>> {
+async function toSent(response: EgressResponse, now: Date): Promise<Omit<Sent, 'requestHeaders' | 'durationMs'>> {
   const { status } = response;
   const delivered = status >= 200 && status < 300;
   const redirected = status >= 300 && status < 400;

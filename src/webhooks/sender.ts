@@ -20,17 +20,6 @@ const LEASE_MS = 45_000;
 const OVERDUE_GRACE_MS = 10_000;
 const TOO_LATE = 'progress is not told later than a minute; not sent';
 
-interface Attempt {
-  sent: Sent;
-  requestHeaders: Record<string, string>;
-}
-
-/** `gone`: there is nobody to send it to, now or later. */
-const unsent = (why: string, { gone = false } = {}): Attempt => ({
-  sent: { ...notSent(why), gone, isOurFault: true },
-  requestHeaders: {},
-});
-
 const ageMs = ({ startedAt, createdAt }: DeliveryClaim): number => startedAt.getTime() - createdAt.getTime();
 
 /** Until the next try; null for none. */
@@ -38,6 +27,7 @@ const waitMs = (claim: DeliveryClaim, { retryAfterMs }: Sent): number | null =>
   claim.event === PROGRESS_EVENT
     ? progressRetryMs(claim.attempts, ageMs(claim), retryAfterMs)
     : retryDelayMs(claim.attempts, retryAfterMs);
+const OURS = { isOurFault: true };
 
 /**
  * Sends deliveries, at least once: until a receiver answers 2xx or the tries are used up. A worker that dies after sending
@@ -76,9 +66,8 @@ export class WebhookSender {
     try {
       const claim = await this.sendings.claim(id, n, LEASE_MS);
       if (claim === null) return (await this.sendings.look(id, n))?.waitMs ?? null;
-      const attempt = await this.attempt(claim);
-      sent = attempt.sent;
-      return await this.finish(claim, attempt);
+      sent = await this.attempt(claim);
+      return await this.finish(claim, sent);
     } finally {
       turn.end(sent === null || sent.isOurFault ? null : sent.delivered);
     }
@@ -91,29 +80,29 @@ export class WebhookSender {
     return rings.length;
   }
 
-  private async finish(claim: DeliveryClaim, { sent, requestHeaders }: Attempt): Promise<number | null> {
+  private async finish(claim: DeliveryClaim, sent: Sent): Promise<number | null> {
     const goesOn = await this.receivers.health.saw(claim, sent);
     const retryInMs = goesOn ? waitMs(claim, sent) : null;
     const status = sent.delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
     this.tries.inc({ result: status === 'pending' ? 'retried' : status });
-    await this.sendings.save(claim, { ...sent, requestHeaders, status, retryInMs });
+    await this.sendings.save(claim, { ...sent, status, retryInMs });
     return retryInMs;
   }
 
   /** A trouble of our own counts as a failed try too: it must neither repeat at once nor forever. */
-  private async attempt(claim: DeliveryClaim): Promise<Attempt> {
-    if (claim.event === PROGRESS_EVENT && ageMs(claim) > PROGRESS_LIFE_MS) return unsent(TOO_LATE);
+  private async attempt(claim: DeliveryClaim): Promise<Sent> {
+    if (claim.event === PROGRESS_EVENT && ageMs(claim) > PROGRESS_LIFE_MS) return notSent(TOO_LATE, OURS);
     try {
       const secrets = await this.receivers.secrets.of(claim);
-      if (secrets === null) return unsent('the endpoint was deleted', { gone: true });
-      if (secrets.length === 0) return unsent('there is no webhook secret to sign with');
+      if (secrets === null) return { ...notSent('the endpoint was deleted', OURS), gone: true };
+      if (secrets.length === 0) return notSent('there is no webhook secret to sign with', OURS);
       const body = JSON.stringify(messageBody(claim, claim.startedAt, this.links));
       const signed = signMessage({ id: claim.id, sentAt: claim.startedAt, body }, secrets);
-      const requestHeaders = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
-      return { sent: await send(this.egress, claim.url, requestHeaders, body, systemClock), requestHeaders };
+      const headers = { 'content-type': 'application/json', 'user-agent': USER_AGENT, ...signed };
+      return await send(this.egress, claim.url, headers, body, systemClock);
     } catch (error) {
       this.logger.error({ err: error, delivery_id: claim.id }, 'a webhook could not be sent');
-      return unsent('the message could not be prepared');
+      return notSent('the message could not be prepared', OURS);
     }
   }
 }

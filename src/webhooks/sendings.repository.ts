@@ -16,13 +16,13 @@ export interface Due {
 export interface DeliveryClaim {
   id: string;
   keyId: string;
-  /** Null of a job's own URL. */
-  endpointId: string | null;
   /** Null of a test event. */
   jobId: string | null;
   run: number;
   sequence: number | null;
   event: string;
+  /** Null of a job's own URL. */
+  endpointId: string | null;
   url: string;
   body: JsonObject;
   createdAt: Date;
@@ -84,8 +84,8 @@ export class SendingsRepository {
       UPDATE webhook_delivery SET claim_until = now() + ${leaseMs}::float8 * interval '1 millisecond', attempts = attempts + 1, tries = tries + 1,
         last_attempt_at = now(), url = coalesce((SELECT e.url FROM webhook_endpoint e WHERE e.id = endpoint_id), url)
       WHERE id = ${id} AND tick = ${tick}::int AND wake_at <= now() AND (claim_until IS NULL OR claim_until < now())
-      RETURNING id, key_id AS "keyId", endpoint_id AS "endpointId", job_id AS "jobId", run, sequence, event, url, body, created_at AS "createdAt", attempts, tries AS n,
-        last_attempt_at AS "startedAt", claim_until AS "until"`,
+      RETURNING id, key_id AS "keyId", job_id AS "jobId", endpoint_id AS "endpointId", run, sequence, event, url, body, created_at AS "createdAt",
+        attempts, tries AS n, last_attempt_at AS "startedAt", claim_until AS "until"`,
     );
   }
 

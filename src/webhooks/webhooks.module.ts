@@ -9,9 +9,11 @@ import { EndpointsController } from './endpoints.controller.js';
 import { Endpoints } from './endpoints.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import { ASSET_LINKS, type AssetLinks } from './ports.js';
-import { Receivers } from './receivers.js';
+import { ProgressListeners } from './progress-listeners.js';
+import { ProgressListenersRepository } from './progress-listeners.repository.js';
 import { Redeliveries } from './redeliveries.js';
 import { RedeliveriesRepository } from './redeliveries.repository.js';
+import { Receivers } from './receivers.js';
 import { Rings } from './rings.js';
 import { WebhookSender } from './sender.js';
 import { SendingsRepository } from './sendings.repository.js';
@@ -29,8 +31,7 @@ export interface WebhooksModuleOptions {
 }
 
 /**
- * Provides Webhooks, Announcements, WebhookSender, Deliveries and Redeliveries everywhere; serves /v1/webhooks,
- * /v1/webhook_endpoints and /v1/webhook_deliveries.
+ * Provides what it exports everywhere; serves /v1/webhooks, /v1/webhook_endpoints and /v1/webhook_deliveries.
  */
 @Global()
 @Module({})
@@ -54,6 +55,11 @@ export class WebhooksModule {
           useFactory: (db: Database) => new RedeliveriesRepository(db),
           inject: [Database],
         },
+        {
+          provide: ProgressListenersRepository,
+          useFactory: (db: Database) => new ProgressListenersRepository(db),
+          inject: [Database],
+        },
         { provide: EndpointsRepository, useFactory: (db: Database) => new EndpointsRepository(db), inject: [Database] },
         {
           provide: Turns,
@@ -70,8 +76,9 @@ export class WebhooksModule {
         WebhookSender,
         Deliveries,
         Redeliveries,
+        ProgressListeners,
       ],
-      exports: [Webhooks, Announcements, WebhookSender, Deliveries, Redeliveries],
+      exports: [Webhooks, Announcements, WebhookSender, Deliveries, Redeliveries, ProgressListeners],
     };
   }
 }

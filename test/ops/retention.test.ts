@@ -51,8 +51,9 @@ async function delivery(jobId: string, days: number, end: string, wake: boolean)
   await execute(
     db,
     sql`INSERT INTO webhook_delivery (id, key_id, job_id, event, url, body, status, wake_at)
-        VALUES (${id}, 'key_x', ${jobId}, 'job.failed', 'https://example.com', '{}', ${wake ? 'pending' : 'delivered'}, ${wake ? new Date(Date.now() + HOUR_MS) : null}::timestamptz)`,
+        VALUES (${id}, 'key_x', ${jobId}, 'job.running', 'https://example.com', '{}', ${wake ? 'pending' : 'delivered'}, ${wake ? new Date(Date.now() + HOUR_MS) : null}::timestamptz)`,
   );
+  await execute(db, sql`INSERT INTO webhook_try (delivery_id, n, duration_ms) VALUES (${id}, 1, 5), (${id}, 3, 5)`);
   return id;
 }
 
@@ -116,6 +117,9 @@ test('what is past its time goes, and only that', async () => {
   expect(await count(sql`SELECT 1 FROM job_event WHERE job_id = ${live}`)).toBeGreaterThan(0);
   expect(await count(sql`SELECT 1 FROM webhook_delivery`)).toBe(3);
   expect(await count(sql`SELECT 1 FROM webhook_delivery WHERE id = ANY(${kept})`)).toBe(3);
+  // With the log of its tries.
+  expect(await count(sql`SELECT 1 FROM webhook_try`)).toBe(6);
+  expect(await count(sql`SELECT 1 FROM webhook_try WHERE delivery_id = ANY(${kept})`)).toBe(6);
   expect(await count(sql`SELECT 1 FROM ops_event WHERE id = 'ops_old'`)).toBe(0);
   expect(await count(sql`SELECT 1 FROM ops_event WHERE id = 'ops_young'`)).toBe(1);
   expect(await count(sql`SELECT 1 FROM idempotency WHERE key_id = 'k' AND idem_key = 'old'`)).toBe(0);
@@ -133,6 +137,8 @@ test('what is past its time goes, and only that', async () => {
 test('a deleted job leaves only its money, a day later', async () => {
   const [recent, gone] = [await failedJob(0), await failedJob(0)];
   for (const id of [recent, gone]) expect((await kiln.call('DELETE', `/v1/jobs/${id}`)).status).toBe(200);
+  // Written while the job was being deleted.
+  const late = await delivery(gone, 0, 'eeee', true);
   await execute(db, sql`UPDATE job SET deleted_at = now() - interval '25 hours' WHERE id = ${gone}`);
   await maintenance().runDue();
   expect(await count(sql`SELECT 1 FROM job WHERE id = ${recent}`)).toBe(1);
@@ -140,6 +146,8 @@ test('a deleted job leaves only its money, a day later', async () => {
     sql`SELECT 1 FROM job WHERE id = ${gone}`,
     sql`SELECT 1 FROM job_event WHERE job_id = ${gone}`,
     sql`SELECT 1 FROM attempt WHERE job_id = ${gone}`,
+    sql`SELECT 1 FROM webhook_delivery WHERE id = ${late}`,
+    sql`SELECT 1 FROM webhook_try WHERE delivery_id = ${late}`,
   ])
     expect(await count(table)).toBe(0);
   expect(await count(sql`SELECT 1 FROM ledger_entry WHERE work_id = ${gone}`)).toBe(2);

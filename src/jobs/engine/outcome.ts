@@ -44,6 +44,11 @@ export class JobSignals {
     if (attemptsLeft) void this.doorbell.ring(job.id).catch(() => undefined);
   }
 
+  announced(job: JobRow, deliveries: string[]): void {
+    this.notifier.changed(job.id);
+    this.deliver(deliveries);
+  }
+
   attemptClosed(job: JobRow, lane: string): void {
     this.notifier.changed(job.id);
     this.slotFreed(lane);
@@ -129,9 +134,19 @@ export class Outcomes {
     return true;
   }
 
-  /** Writes deliveries for a non-terminal event where somebody listens: one insert, so it needs no transaction. */
-  async announce(job: JobRow, type: string): Promise<void> {
-    this.signals.deliver(await this.writeWebhook(this.db, job, type));
+  /** Writes deliveries for a non-terminal event where somebody listens. `sequence`: the event's number. */
+  async announce(job: JobRow, event: string, sequence: number): Promise<void> {
+    // One insert, so it needs no transaction.
+    this.signals.deliver(await this.writeWebhook(this.db, job, event, sequence));
+  }
+
+  /** Same, for an event that `append` makes in the transaction of its deliveries; null from it: there is none. */
+  async announceNew(type: string, append: (tx: Tx) => Promise<JobRow | null>): Promise<void> {
+    const told = await this.db.transaction(async (tx) => {
+      const job = await append(tx);
+      return job && { job, deliveries: await this.writeWebhook(tx, job, type) };
+    });
+    if (told) this.signals.announced(told.job, told.deliveries);
   }
 
   /**

@@ -6,7 +6,7 @@ import type { Adapter } from '../../providers/contract.js';
 import { PROVIDERS } from '../../providers/providers.module.js';
 import { Logger } from '../../telemetry/logger.js';
 import { AttemptsRepository, type RunningAttempt } from '../store/attempts.repository.js';
-import { ProgressRepository } from './progress.repository.js';
+import { Progress } from './progress.js';
 
 const LOOK_MS = 1000;
 /** Attempts whose progress one look follows; the rest is told by polling. */
@@ -35,7 +35,7 @@ export class ProgressHub {
     private readonly db: Database,
     @Inject(PROVIDERS) private readonly adapters: ReadonlyMap<string, Adapter>,
     private readonly attempts: AttemptsRepository,
-    private readonly progress: ProgressRepository,
+    private readonly progress: Progress,
     private readonly logger: Logger,
   ) {}
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { delay } from '../../common/time.js';
 import { isDatabaseDown } from '../../database/connection.js';
+import { PROGRESS_EVENT } from '../../webhooks/progress-event.js';
 import { isTerminal } from '../domain/states.js';
 import { JobsRepository } from '../store/jobs.repository.js';
 import type { JobRow } from '../store/rows.js';
@@ -94,31 +95,38 @@ export class JobEventStream {
   private async catchUp(jobId: string, reader: Reader, out: SseWriter): Promise<boolean> {
     const job = await this.jobs.byId(jobId);
     if (!job || job.deletedAt || out.isGone) return true;
-    await this.sendEvents(job, reader, out);
+    const told = await this.sendEvents(job, reader, out);
     if (isTerminal(job.status)) {
       await out.write(frame(`job.${job.status}`, await this.views.one(job), job.eventSeq));
       return true;
     }
-    if (job.progress !== null && job.progress !== reader.progress) {
+    if (job.progress !== null && (told !== null || job.progress !== reader.progress)) {
       reader.progress = job.progress;
       const { status, stage, progress, eta_seconds } = await this.views.one(job);
-      await out.write(frame('job.progress', { id: job.id, status, stage, progress, eta_seconds }));
+      await out.write(frame('job.progress', { id: job.id, status, stage, progress, eta_seconds }, told ?? undefined));
     }
     return false;
   }
 
-  /** Every event after the reader's, but the terminal one, whose place the whole job takes. */
-  private async sendEvents(job: JobRow, reader: Reader, out: SseWriter): Promise<void> {
+  /**
+   * Every event after the reader's, but the terminal one, whose place the whole job takes, and those of progress, since what
+   * was is behind the snapshot. Returns the number of one that is the newest of all: the present progress takes its place.
+   */
+  private async sendEvents(job: JobRow, reader: Reader, out: SseWriter): Promise<number | null> {
+    let told: number | null = null;
     const last = isTerminal(job.status) ? job.eventSeq - 1 : job.eventSeq;
     while (reader.seen < last && !out.isGone) {
       const events = await this.jobs.events(job.id, reader.seen);
       for (const event of events.filter(({ seq }) => seq <= last)) {
+        told = event.type === PROGRESS_EVENT ? event.seq : null;
+        if (told !== null) continue;
         const data = { id: job.id, type: event.type, at: event.createdAt.toISOString(), ...event.data };
         await out.write(frame(event.type, data, event.seq));
       }
       // Old history is deleted after its retention: then there is nothing to send.
       reader.seen = Math.max(events.at(-1)?.seq ?? last, reader.seen + 1);
     }
+    return told;
   }
 }
 

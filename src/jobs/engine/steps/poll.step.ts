@@ -13,7 +13,7 @@ import { reach } from '../../store/fault-points.js';
 import { Outcomes, JobSignals } from '../outcome.js';
 import { ProviderCalls } from '../provider-calls.js';
 import { PollPace } from '../poll-pace.js';
-import { ProgressRepository } from '../progress.repository.js';
+import { Progress } from '../progress.js';
 import { RouteHealthRepository } from '../../../upstreams/route-health.repository.js';
 import { WarmthRepository } from '../../../upstreams/warmth.repository.js';
 import { msUntil, type Next, type StepContext } from '../step.js';
@@ -28,7 +28,7 @@ const EMPTY_RUN = new ProviderError('internal', 'rejected', 'The run ended well 
 @Injectable()
 export class PollRecords {
   constructor(
-    readonly progress: ProgressRepository,
+    readonly progress: Progress,
     readonly health: RouteHealthRepository,
     readonly signals: JobSignals,
     readonly logger: Logger,
@@ -140,6 +140,7 @@ export class PollStep {
       return;
     }
     this.seen.signals.slotFreed(attempt.lane);
+    await this.seen.progress.staged(moved);
     await this.seen.health.measured(attempt.route.id, timingBucket(job.operation, job.input), elapsedMs / 1000);
     await this.seen.health.succeeded(attempt.route.id);
   }

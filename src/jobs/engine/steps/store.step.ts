@@ -11,6 +11,7 @@ import type { AttemptRow } from '../../store/rows.js';
 import { reach } from '../../store/fault-points.js';
 import { LostResults } from '../lost-results.js';
 import { Notifier } from '../notifier.js';
+import { Progress } from '../progress.js';
 import { keptKeys, ProviderCalls } from '../provider-calls.js';
 import { StorageHealth } from '../storage-health.js';
 import type { Next, StepContext } from '../step.js';
@@ -27,6 +28,7 @@ export class StoreSignals {
     readonly notifier: Notifier,
     readonly storage: StorageHealth,
     readonly lost: LostResults,
+    readonly progress: Progress,
   ) {}
 }
 
@@ -67,9 +69,13 @@ export class StoreStep {
       return won;
     });
     this.around.notifier.changed(job.id);
-    if (moved) await this.dropKept(attempt);
-    else await this.discard(claim);
-    return moved ? 'now' : 'idle';
+    if (!moved) {
+      await this.discard(claim);
+      return 'idle';
+    }
+    await this.dropKept(attempt);
+    await this.around.progress.staged(moved);
+    return 'now';
   }
 
   private opener(attempt: AttemptRow, artifact: Artifact, signal: AbortSignal) {

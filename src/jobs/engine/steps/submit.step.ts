@@ -139,7 +139,8 @@ export class SubmitStep {
     const set = warnings.length > 0 ? [sql`warnings = warnings || ${JSON.stringify(warnings)}::jsonb`] : [];
     const moved = await this.jobs.move(this.db, { jobId: job.id, transition: 'submitted', claimToken, set });
     this.signals.notifier.changed(job.id);
-    if (moved) await this.outcomes.announce(moved, 'job.running');
+    // Nothing comes between being admitted, which is when it began to run, and this.
+    if (moved) await this.outcomes.announce(moved, 'job.running', moved.eventSeq - 1);
   }
 
   /** A submit died under its lease: nobody is on the wire any more, and the task id never came. */
