@@ -16,6 +16,9 @@ export interface RunTimes {
 
 const between = (from: Date, to: Date | null): number => (to ? Math.max(0, to.getTime() - from.getTime()) : 0);
 
+/** A stray may end after its job. */
+const earlier = (one: Date | null, other: Date | null): Date | null => (one && other && one > other ? other : one);
+
 /** How the time of a job's present run was spent. `attempts` are those of the run, in order. */
 export function runTimes(job: Pick<JobRow, 'queuedAt' | 'finishedAt'>, attempts: readonly AttemptRow[]): RunTimes {
   const { queuedAt, finishedAt } = job;
@@ -32,7 +35,7 @@ export function runTimes(job: Pick<JobRow, 'queuedAt' | 'finishedAt'>, attempts:
     }
     // The submit of a synchronous wire lasts as long as the work does.
     const sentAt = attempt.route.synchronous ? attempt.createdAt : attempt.submittedAt;
-    if (sentAt) upstreamMs += between(sentAt, attempt.providerDoneAt ?? attempt.finishedAt);
+    if (sentAt) upstreamMs += between(sentAt, earlier(attempt.providerDoneAt ?? attempt.finishedAt, finishedAt));
     if (next && attempt.finishedAt) queueMs += between(attempt.finishedAt, next.createdAt);
   }
   const totalMs = totalOf(job);

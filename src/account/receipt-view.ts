@@ -155,7 +155,7 @@ const attemptView = (attempt: AttemptRow): ReceiptAttempt => ({
 
 /** The snapshot that is kept with the hold, of several routes' prices that of the one that answered. */
 function priceView(price: LedgerRow['price'], route: string | null): JsonObject {
-  const { routes, ...rest } = inSnakeCase(price as JsonValue) as JsonObject;
+  const { routes, ...rest } = inSnakeCase(price) as JsonObject;
   if (!Array.isArray(routes)) return rest;
   const answered = (routes as JsonObject[]).filter(({ id }) => id === route);
   return { ...rest, routes: answered.length > 0 ? answered : routes };

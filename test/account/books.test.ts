@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { newId } from '../../src/common/ids.js';
 import { execute, queryRow, queryRows, sql, sqlRaw } from '../../src/database/database.js';
+import { Outcomes } from '../../src/jobs/engine/outcome.js';
 import { as } from '../api/harness.js';
 import { expectBooks, settled } from '../jobs/engine-harness.js';
 import { startKiln, type Kiln } from '../support/kiln.js';
@@ -104,6 +106,40 @@ test('clips are counted in seconds', async () => {
   const { usage } = await read<{ usage: Record<string, number> }>(kiln, `/v1/requests/${id}`);
   expect(usage['media_seconds']).toBeGreaterThan(0);
   expect(usage['media_seconds']).toBe(outputs[0]?.duration_seconds);
+});
+
+test('a video is told by the endpoint that asked for it', async () => {
+  const fox = { model: 'seedance-2', prompt: 'a fox', seconds: '4', resolution: '480p' };
+  const { body } = await kiln.call<{ id: string }>('POST', '/v1/videos', fox);
+  await kiln.finished(body.id.replace('video_', 'job_'));
+  const remix = await kiln.call<{ id: string }>('POST', `/v1/videos/${body.id}/remix`, { prompt: '[[sandbox:never]]' });
+  for (const [id, endpoint] of [
+    [body.id, 'videos'],
+    [remix.body.id, 'videos.remix'],
+  ] as const)
+    expect(await read(kiln, `/v1/requests/${id.replace('video_', 'job_')}`)).toMatchObject({ endpoint });
+  const job = remix.body.id.replace('video_', 'job_');
+  await kiln.call('POST', `/v1/jobs/${job}/cancel`);
+  await settled(kiln, job);
+});
+
+test('an attempt that ends after its job is a cost of it, and no charge', async () => {
+  const cost = () =>
+    queryRow<{ cost: bigint; charged: bigint }>(
+      kiln.database,
+      sql`SELECT upstream_cost_micro_usd AS cost, charged_micro_usd AS charged FROM usage_record WHERE id = ${made.picture}`,
+    );
+  const before = await cost();
+  expect(before?.cost).toBe(0n);
+  const stray = newId('att');
+  await execute(
+    kiln.database,
+    sql`INSERT INTO attempt (id, job_id, key_id, run, seq, lane, route, provider, model, endpoint, token, state)
+        SELECT ${stray}, job_id, key_id, run, seq + 1, lane, route || '{"sandbox": false}', provider, model, endpoint, token, 'orphan'
+        FROM attempt WHERE job_id = ${made.picture}`,
+  );
+  await kiln.app.get(Outcomes).closeAttempt(made.picture, stray, { state: 'succeeded', upstreamCostMicroUsd: 77 });
+  expect(await cost()).toEqual({ ...before, cost: 77n });
 });
 
 test('what old code closed without a record gets one from the migration', async () => {

@@ -112,6 +112,8 @@ describe('while the database is away', () => {
       ['POST', '/v1/chat/completions', { model: 'gpt-5.4', messages: [{ role: 'user', content: 'hi' }] }],
       ['POST', '/v1/embeddings', { model: 'text-embedding-3-small', input: 'hi' }],
       ['POST', '/v1/webhooks/secret/rotate', undefined],
+      ['GET', '/v1/usage?format=csv', undefined],
+      ['GET', '/v1/budget/proof', undefined],
       ['GET', '/admin/jobs', undefined],
     ] as const) {
       for (const headers of [unknown, { 'idempotency-key': 'k' }]) {

@@ -90,6 +90,7 @@ test('what is past its time goes, and only that', async () => {
 
   for (const [id, days] of [
     ['req_old', 400],
+    ['job_old/2', 400],
     ['req_young', 390],
   ] as const)
     await execute(
@@ -108,7 +109,7 @@ test('what is past its time goes, and only that', async () => {
 
   await maintenance().runDue();
 
-  expect(await count(sql`SELECT 1 FROM usage_record WHERE id = 'req_old'`)).toBe(0);
+  expect(await count(sql`SELECT 1 FROM usage_record WHERE id IN ('req_old', 'job_old/2')`)).toBe(0);
   expect(await count(sql`SELECT 1 FROM usage_record WHERE id = 'req_young'`)).toBe(1);
   expect(await count(sql`SELECT 1 FROM response_item WHERE id = 'old'`)).toBe(0);
   expect(await count(sql`SELECT 1 FROM response_item WHERE id = 'young'`)).toBe(1);
