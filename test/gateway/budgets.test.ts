@@ -21,6 +21,7 @@ beforeAll(async () => {
       { only: routeOn(upstream, 'newest') },
       { ...large, traits: { max_tokens_field: 'max_completion_tokens' } },
     ),
+    narrow: textModel({ only: routeOn(upstream, 'narrow') }, { context_tokens: 16_000, max_output_tokens: MOST }),
     cheap: textModel({ only: routeOn(upstream, 'cheap') }, { ...large, max_output_tokens: 3000 }),
     chain: textModel(
       {
@@ -305,6 +306,16 @@ test.each<[what: string, usd: number, asked: Json, sentAs: (cap: number) => Json
     expect(sent()).toMatchObject(sentAs(Number(sent()['max_tokens'])));
   },
 );
+
+test('a cap leaves the prompt its place in the context', async () => {
+  const key = await keyWith(0.4);
+  // Some 5000 tokens, which are held for as 13,333.
+  const answer = await chat(key, { model: 'narrow', messages: [{ role: 'user', content: 'word '.repeat(4000) }] });
+  expect(answer.status).toBe(200);
+  const cap = Number(sent()['max_tokens']);
+  expect(cap).toBeLessThanOrEqual(16_000 - 5000);
+  expect(cap).toBeGreaterThan(8000);
+});
 
 test('parallel requests on a small budget are all answered, for what they used', async () => {
   const key = await keyWith(0.5);
