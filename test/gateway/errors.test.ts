@@ -114,16 +114,18 @@ interface Expected {
   param?: string | null;
   says: RegExp;
   shouldRetry?: 'false';
+  /** More fields of `error`. */
+  fields?: Record<string, unknown>;
 }
 
 /** The envelope, whole, and what stands in the headers of every answer. */
 function expectRefused(path: string, answer: Answer, expected: Expected): void {
-  const { status, type, anthropic, code = String(status), param = null, says, shouldRetry } = expected;
+  const { status, type, anthropic, code = String(status), param = null, says, shouldRetry, fields } = expected;
   const message = expect.stringMatching(says) as unknown;
   const id = answer.headers.get('x-request-id');
   const body = path.startsWith('/v1/messages')
-    ? { type: 'error', error: { type: anthropic, message }, request_id: id }
-    : { error: { message, type, code, param } };
+    ? { type: 'error', error: { type: anthropic, message, ...fields }, request_id: id }
+    : { error: { message, type, code, param, ...fields } };
   expect({ path, status: answer.status, body: answer.body }).toEqual({ path, status, body });
   expect(id).toMatch(/^req_/);
   expect([answer.headers.get('request-id'), answer.headers.get('x-kiln-request-id')]).toEqual([id, id]);
@@ -252,6 +254,17 @@ describe.each(WORKING)('$path', (endpoint) => {
       anthropic: 'rate_limit_error',
       says: /^Budget has been exceeded! Current cost: 0\.0, Max budget: 0\.0, /,
       shouldRetry: 'false',
+      fields: {
+        budget: {
+          limit_micro_usd: 0,
+          spent_micro_usd: 0,
+          held_micro_usd: 0,
+          left_micro_usd: 0,
+          request_micro_usd: expect.any(Number),
+          affordable: {},
+          resets_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT00:00:00Z$/),
+        },
+      },
     });
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(kiln.upstream.seen).toEqual([]);

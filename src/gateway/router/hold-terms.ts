@@ -46,8 +46,10 @@ export class HoldTerms {
   outputCap(priced: Pick<PricedRoute, 'route' | 'price'>, heldMicroUsd: number): number | null {
     const { measure } = this.work;
     if (measure?.isOpen !== true) return null;
+    const { route } = priced;
     const cap = within(heldMicroUsd, measure, priced);
-    return cap === measure.most(priced.route) ? null : (cap ?? 0);
+    if (cap === measure.most(route)) return null;
+    return Math.min(cap ?? 0, Math.max(LEAST_TOKENS, measure.room?.(route) ?? Infinity));
   }
 
   private dearest(boundOf: (route: SyncRoute) => ReturnType<SyncWork['bound']>): number {

@@ -16,6 +16,11 @@ export interface Measure {
   isOpen: boolean;
   /** The most of it on such a route. */
   most(route: SyncRoute): number;
+  /**
+   * About how much of it such a route has room for beside the request; left out where nothing limits it. Servers refuse a
+   * limit of the answer that passes the context together with the prompt, but answer without one as far as the context goes.
+   */
+  room?(route: SyncRoute): number;
   /** The most the request can use where it is no more than `amount`. */
   bound(route: SyncRoute, amount: number): UsageBound;
 }

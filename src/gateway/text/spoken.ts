@@ -3,6 +3,7 @@ import { syncAdapters } from '../../providers/sync/registry.js';
 import type { Conversation } from '../dialects/conversation.js';
 import type { DialectId } from '../dialects/dialect.js';
 import { DIALECTS } from '../dialects/index.js';
+import { hasSignedCalls } from '../dialects/signed-calls.js';
 
 /** What is spoken with a route that does not speak the client's API, best first. */
 const INSTEAD: Readonly<Record<DialectId, readonly DialectId[]>> = {
@@ -16,6 +17,17 @@ export function spokenWith(route: SyncRoute, asked: DialectId): DialectId | null
   const kinds = syncAdapters.get(route.provider)?.kinds(route.settings) ?? [];
   return [asked, ...INSTEAD[asked]].find((dialect) => kinds.includes(dialect)) ?? null;
 }
+
+/** Only routes that speak something are planned. */
+export function spokenOf(route: SyncRoute, asked: DialectId): DialectId {
+  const spoken = spokenWith(route, asked);
+  if (spoken === null) throw new Error(`${route.id} serves no text`);
+  return spoken;
+}
+
+/** Whether the body goes on as it came; signed calls have ids that only Kiln can read. */
+export const isRelayed = (spoken: DialectId, asked: DialectId, conversation: Conversation): boolean =>
+  spoken === asked && !(spoken === 'responses' && hasSignedCalls(conversation));
 
 /**
  * Tools that the provider runs and bills beside tokens (OpenAI's and Anthropic's price lists): what Kiln has no price for is

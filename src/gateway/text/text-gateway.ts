@@ -1,26 +1,25 @@
 import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { SyncRoute } from '../../catalog/sync-schema.js';
 import type { UsageEndpoint } from '../../billing/usage.js';
-import { NO_BOUND, type UsageBound } from '../../billing/usage-price.js';
 import { invalidRequest } from '../../common/errors.js';
 import type { JsonObject } from '../../common/json.js';
 import { notKept } from '../../http/kept-answers.js';
 import type { AuthKey } from '../../keys/auth-key.js';
-import type { Measure, Opened, SyncWork } from '../router/work.js';
+import type { Opened, SyncWork } from '../router/work.js';
 import { type GatewayRequest, GatewayRequests } from '../router/requests.js';
 import type { Conversation } from '../dialects/conversation.js';
 import type { DialectId, Echo } from '../dialects/dialect.js';
 import { DIALECTS } from '../dialects/index.js';
-import { hasSignedCalls, withPlainIds } from '../dialects/signed-calls.js';
+import { withPlainIds } from '../dialects/signed-calls.js';
 import { keepsItems } from '../dialects/responses/index.js';
 import { ItemStore } from './items.js';
 import { openStream, openWhole, type OpenStream, type WholeText } from './open-text.js';
 import { StreamRelay } from './relay-stream.js';
-import { lackingFor, spokenWith } from './spoken.js';
+import { outputMeasure } from './output-measure.js';
+import { isRelayed, lackingFor, spokenOf } from './spoken.js';
 import { Tally } from './tally.js';
-import { inputTokensAtMost, tokensBeyond } from './tokens.js';
+import { tokensBeyond } from './tokens.js';
 
 const ENDPOINTS: Readonly<Record<DialectId, UsageEndpoint>> = {
   chat: 'chat.completions',
@@ -119,13 +118,6 @@ export class TextGateway {
   }
 }
 
-/** Only routes that speak something are planned. */
-function spokenOf(route: SyncRoute, asked: DialectId): DialectId {
-  const spoken = spokenWith(route, asked);
-  if (spoken === null) throw new Error(`${route.id} serves no text`);
-  return spoken;
-}
-
 async function assertFits(conversation: Conversation, { model }: GatewayRequest): Promise<void> {
   if (model.contextTokens === null) return;
   const tokens = await tokensBeyond(conversation, model.contextTokens);
@@ -166,50 +158,4 @@ function workOf(
       };
     },
   };
-}
-
-const isRelayed = (spoken: DialectId, asked: DialectId, conversation: Conversation): boolean =>
-  spoken === asked && !(spoken === 'responses' && hasSignedCalls(conversation));
-
-/** Tokens of each answer: what the client allows, and no more than the model writes. */
-function outputMeasure(conversation: Conversation, dialect: DialectId, body: JsonObject): Measure {
-  const inputTokens = inputTokensAtMost(conversation);
-  const limit = conversation.maxOutputTokens;
-  // What was predicted wrongly is billed as output beside the answer (OpenAI docs, "Predicted Outputs").
-  const { prediction } = body;
-  const predictedTokens = prediction ? Buffer.byteLength(JSON.stringify(prediction)) : 0;
-  const fixed = {
-    ...NO_BOUND,
-    inputAudio: conversation.turns.some(({ parts }) => parts.some(({ type }) => type === 'audio')),
-    cacheWrite1h: hasHourLongCache(conversation),
-    outputAudio: conversation.modalities?.includes('audio') === true,
-  };
-  return {
-    name: 'max_tokens',
-    isOpen: limit === undefined,
-    most: ({ traits }) => Math.min(limit ?? Infinity, traits.maxOutputTokens),
-    bound: (route, tokens): UsageBound => {
-      const spoken = spokenOf(route, dialect);
-      const atLeast = isRelayed(spoken, dialect, conversation) ? 0 : DIALECTS[spoken].leastOutputTokens;
-      return {
-        ...fixed,
-        // What a model can't read it does not ask money for.
-        inputTokens: Math.min(inputTokens, route.contextTokens ?? inputTokens),
-        outputTokens: (conversation.n ?? 1) * Math.max(tokens, atLeast) + predictedTokens,
-      };
-    },
-  };
-}
-
-function hasHourLongCache({ turns, tools, cache }: Conversation): boolean {
-  const isHour = (mark: { ttl: string } | undefined): boolean => mark?.ttl === '1h';
-  return (
-    isHour(cache) ||
-    tools.some((tool) => tool.kind === 'function' && isHour(tool.cache)) ||
-    turns.some(
-      (turn) =>
-        (turn.role === 'tool' && isHour(turn.cache)) ||
-        turn.parts.some((part) => 'cache' in part && isHour(part.cache)),
-    )
-  );
 }
