@@ -8,6 +8,7 @@ import type { JobEndpoint } from '../../billing/usage.js';
 import type { Route } from '../../catalog/schema.js';
 import type { JsonObject } from '../../common/json.js';
 import type { RoutingOptions } from '../../routing/plan.js';
+import { JOB_COLUMNS } from '../store/columns.js';
 import { camelRow, type JobRow, type JobWebhook } from '../store/rows.js';
 
 export interface NewJob {
@@ -197,5 +198,5 @@ function insertSql(job: NewJob): Sql {
       ${job.price.amountMicroUsd}::bigint, ${json(job.price)}, ${deadline}, ${startBy}, ${job.retentionSeconds}::int,
       ${preparing ? sql`now()` : sql`least(${deadline}, ${startBy})`}, ${preparing ? 1 : 0}::int, ${preparing ? 1 : 0}::int,
       ${job.facade?.fingerprint ?? null}::text, ${job.facade?.isRepeat ?? false}::boolean, ${job.requestId}::text, ${job.endpoint}::text
-    FROM accepted RETURNING *`;
+    FROM accepted RETURNING ${JOB_COLUMNS}`;
 }

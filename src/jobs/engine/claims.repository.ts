@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database, execute, queryRow, queryRows, sql, type Tx } from '../../database/database.js';
 import { OPEN_ATTEMPT_STATES, type JobStage, type JobStatus } from '../domain/states.js';
+import { JOB_COLUMNS } from '../store/columns.js';
 import { camelRow, type AttemptRow, type JobRow } from '../store/rows.js';
 
 const OPEN = [...OPEN_ATTEMPT_STATES] as string[];
@@ -56,7 +57,7 @@ export class ClaimsRepository {
       sql`UPDATE job SET claims = claims + 1, claim_token = ${token}, claim_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
           WHERE id = ${jobId} AND tick = ${n}::int AND quarantined_at IS NULL AND (claim_until IS NULL OR claim_until < now())
             AND (wake_at IS NULL OR wake_at <= now() + interval '20 milliseconds')
-          RETURNING *, now() AS "dbNow"`,
+          RETURNING ${JOB_COLUMNS}, now() AS "dbNow"`,
       { name: 'job.claim' },
     );
     if (row) {
