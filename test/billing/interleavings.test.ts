@@ -110,7 +110,7 @@ class Run {
       case 'request': {
         const hold = newHold(keyId, amount, this.budgets[key] ?? 0);
         this.requests.push(hold);
-        return holds.hold(hold);
+        return void (await holds.hold(hold));
       }
       case 'finish':
         return request && void (await holds.settle({ ...request, amountMicroUsd: amount, record: record() }));
