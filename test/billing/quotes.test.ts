@@ -11,8 +11,9 @@ import { type Kiln, startKiln } from '../support/kiln.js';
 
 let kiln: Kiln;
 beforeAll(async () => {
-  // No workers: what a provider does changes no price, and the engine's own tests run each alias.
+  // No workers, and no lane that would reserve an attempt: what a provider does changes no price, and the engine's own tests run each alias.
   kiln = await startKiln({ workers: false });
+  await execute(kiln.database, sql`UPDATE lane SET state = 'paused'`);
 });
 afterAll(() => kiln.drop());
 
