@@ -110,7 +110,8 @@ class Run {
       case 'request': {
         const hold = newHold(keyId, amount, this.budgets[key] ?? 0);
         this.requests.push(hold);
-        return void (await holds.hold(hold));
+        await holds.hold(hold);
+        return;
       }
       case 'finish':
         return request && void (await holds.settle({ ...request, amountMicroUsd: amount, record: record() }));

@@ -43,17 +43,10 @@ function sampleOf(spec: FieldSpec): unknown {
 /** Values that may have a price of their own. */
 function pricedValues(model: Model, name: string): unknown[] {
   const spec = model.fields[name];
-  switch (spec?.type) {
-    case 'boolean':
-      return [true, false];
-    case 'choice':
-      return [...spec.values];
-    case 'integer':
-    case 'number':
-      return spec.values ? [...spec.values] : [spec.min, spec.max];
-    default:
-      return [];
-  }
+  if (spec?.type === 'boolean') return [true, false];
+  if (spec?.type === 'choice') return [...spec.values];
+  if (spec?.type === 'integer' || spec?.type === 'number') return spec.values ? [...spec.values] : [spec.min, spec.max];
+  return [];
 }
 
 /** The model's least input, and each with one of the fields that its price hangs on changed; only what the model takes. */
