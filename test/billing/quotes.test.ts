@@ -11,8 +11,9 @@ import { type Kiln, startKiln } from '../support/kiln.js';
 
 let kiln: Kiln;
 beforeAll(async () => {
-  // No workers: what a provider does changes no price, and the engine's own tests run each alias.
+  // No workers, and no lane that would reserve an attempt: what a provider does changes no price, and the engine's own tests run each alias.
   kiln = await startKiln({ workers: false });
+  await execute(kiln.database, sql`UPDATE lane SET state = 'paused'`);
 });
 afterAll(() => kiln.drop());
 
@@ -42,17 +43,10 @@ function sampleOf(spec: FieldSpec): unknown {
 /** Values that may have a price of their own. */
 function pricedValues(model: Model, name: string): unknown[] {
   const spec = model.fields[name];
-  switch (spec?.type) {
-    case 'boolean':
-      return [true, false];
-    case 'choice':
-      return [...spec.values];
-    case 'integer':
-    case 'number':
-      return spec.values ? [...spec.values] : [spec.min, spec.max];
-    default:
-      return [];
-  }
+  if (spec?.type === 'boolean') return [true, false];
+  if (spec?.type === 'choice') return [...spec.values];
+  if (spec?.type === 'integer' || spec?.type === 'number') return spec.values ? [...spec.values] : [spec.min, spec.max];
+  return [];
 }
 
 /** The model's least input, and each with one of the fields that its price hangs on changed; only what the model takes. */

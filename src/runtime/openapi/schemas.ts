@@ -20,12 +20,26 @@ const whole = z.int();
 const amount = z.number();
 const object = z.record(z.string(), z.json());
 
+/** What `budgetExceeded` tells beside its message. */
+const budget = z.strictObject({
+  limit_micro_usd: microUsd,
+  spent_micro_usd: microUsd,
+  held_micro_usd: microUsd,
+  left_micro_usd: microUsd,
+  request_micro_usd: microUsd,
+  affordable: z
+    .record(z.string(), amount)
+    .describe('The most of a field that is left enough for; empty where nothing is.'),
+  resets_at: time,
+});
+
 export const error = z.strictObject({
   error: z.strictObject({
     message: text.describe('For people: the field, what came, what is allowed.'),
     type: z.enum(Object.keys(ERROR_TYPES) as [string, ...string[]]).describe('The reason; see docs/api.'),
     code: text.describe("OpenAI's word where one exists, else the status."),
     param: text.nullable().describe('The field it is about.'),
+    budget: budget.optional().describe('With budget_exceeded: the day.'),
   }),
 });
 
@@ -326,7 +340,7 @@ export const replayBatch = z.strictObject({
   total: whole,
   done: whole,
   skipped: whole,
-  skip_reasons: z.record(z.string(), whole),
+  skip_reasons: z.record(z.string(), amount),
   cost_micro_usd: microUsd,
   created_at: time,
   finished_at: time.nullable(),
