@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { Keys } from '../../src/keys/keys.js';
 import { execute, queryRow, sql } from '../../src/database/database.js';
 import { OPERATIONS } from '../../src/runtime/openapi/operations.js';
-import { dropGround, newGround, startKiln, type Answer, type Ground, type Kiln } from '../support/kiln.js';
+import { dropGround, freePort, newGround, startKiln, type Answer, type Ground, type Kiln } from '../support/kiln.js';
 
 let ground: Ground;
 let replicas: [Kiln, Kiln];
@@ -34,7 +34,7 @@ beforeAll(async () => {
   await holdDatabaseClock(ground.db.url);
   replicas = [
     await startKiln({ ground, workers: false }),
-    await startKiln({ ground: { ...ground, port: ground.port + 1 }, workers: false }),
+    await startKiln({ ground: { ...ground, port: await freePort() }, workers: false }),
   ];
 });
 afterAll(async () => {
@@ -74,7 +74,7 @@ test('50 requests at once over two replicas: exactly the limit is let through, a
 test('it outlives the process: a restarted replica knows what was used', async () => {
   const { secret } = await replicas[0].newKey({ requests_per_minute: 3 });
   expect(await burst(secret, 2)).toBe(2);
-  const third = await startKiln({ ground: { ...ground, port: ground.port + 2 }, workers: false });
+  const third = await startKiln({ ground: { ...ground, port: await freePort() }, workers: false });
   expect((await post(third, secret)).status).toBe(404);
   expect((await post(third, secret)).status).toBe(429);
   await third.close();
