@@ -115,6 +115,20 @@ test('a refusal writes nothing', async () => {
   expect(await row()).toEqual(before);
 });
 
+test('an empty bucket is remembered: further refusals ask the database nothing', async () => {
+  const { secret } = await replicas[0].newKey({ requests_per_minute: 1 });
+  await post(replicas[0], secret);
+  await post(replicas[0], secret);
+  const query = jest.spyOn(replicas[0].database.pool, 'query');
+  for (let n = 0; n < 5; n += 1) {
+    const refused = await post(replicas[0], secret);
+    expect([refused.status, limits(refused)[1]]).toEqual([429, '0']);
+  }
+  const texts = query.mock.calls.map(([first]) => (first as unknown as { text?: string }).text ?? '');
+  query.mockRestore();
+  expect(texts.filter((text) => text.includes('key_rate'))).toEqual([]);
+});
+
 describe("the upstream's limits", () => {
   const MESSAGES = { ...CHAT, max_tokens: 50 };
   // The next route is Anthropic's, which tells its limits.

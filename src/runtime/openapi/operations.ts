@@ -135,6 +135,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: { 202: 'Job' },
     errors: [
       'not_found',
+      'rate_limit_exceeded',
       'job_not_replayable',
       'attempt_open',
       'conflict',
