@@ -119,7 +119,7 @@ export class ServiceDesk implements KeyDesk {
   }
 
   async list(query: KeyQuery): Promise<ListEnvelope<KeyView>> {
-    return this.call('GET', `?${new URLSearchParams(query)}`);
+    return this.call('GET', `?${new URLSearchParams(query).toString()}`);
   }
 
   async show(id: string): Promise<KeyView> {

@@ -78,7 +78,10 @@ export const KEY_OPTIONS: Readonly<Record<string, KeyOption>> = {
 };
 
 /** The API's body of what was given, checked as the API checks it. Throws UsageError that names the option. */
-export function keyBody<S extends z.ZodType>(schema: S, given: Readonly<Record<string, unknown>>): z.output<S> {
+export function keyBody<S extends z.ZodType>(
+  schema: S,
+  given: Readonly<Record<string, string | boolean | undefined>>,
+): z.output<S> {
   const body: Record<string, unknown> = {};
   for (const [option, { field, read, none }] of Object.entries(KEY_OPTIONS)) {
     const text = given[option];

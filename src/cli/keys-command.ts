@@ -143,12 +143,12 @@ export async function runKeys(args: readonly string[], env: Env): Promise<string
   if (unexpected !== undefined) throw new UsageError(`'${unexpected}' is one argument too many.`);
   const { json, help: _help, ...given } = values;
   const act = command.prepare(given, id);
-  const { desk, close } = await openDesk(env);
+  const opened = await openDesk(env);
   try {
-    const outcome = await act(desk);
+    const outcome = await act(opened.desk);
     return json === true ? JSON.stringify(outcome.json, null, 2) : outcome.text;
   } finally {
-    await close();
+    await opened.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppModule, type AppParts } from '../app.module.js';
 import { registerUploadBodies } from '../assets/register-bodies.js';
+import { isAddressAllowed } from '../common/address-ranges.js';
 import { newId } from '../common/ids.js';
 import { acceptJson } from '../http/bodies.js';
 import { ErrorFilter, sendError, toKilnError } from '../http/error.filter.js';
@@ -19,7 +20,7 @@ export async function createHttpApp(parts: AppParts): Promise<NestFastifyApplica
   const { maxBodyBytes, trustedProxies } = parts.config.http;
   const adapter = new FastifyAdapter({
     bodyLimit: maxBodyBytes,
-    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
+    trustProxy: trustedProxies.length > 0 && ((peer: string) => isAddressAllowed(trustedProxies, peer)),
     genReqId: () => newId('req'),
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     forceCloseConnections: 'idle',

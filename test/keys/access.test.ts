@@ -1,6 +1,6 @@
 import { execute, sql } from '../../src/database/database.js';
 import { Keys } from '../../src/keys/keys.js';
-import { dropGround, newGround, startKiln, type Ground, type Kiln } from '../support/kiln.js';
+import { dropGround, freePort, newGround, startKiln, type Ground, type Kiln } from '../support/kiln.js';
 
 /** Behind a balancer that this process is; and one that believes nobody. */
 let behind: Kiln;
@@ -13,7 +13,7 @@ beforeAll(async () => {
     workers: false,
     env: { KILN_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8', KILN_ADMIN_KEY: 'the-admin-key-of-tests' },
   });
-  direct = await startKiln({ ground: { ...ground, port: ground.port + 1 }, workers: false });
+  direct = await startKiln({ ground: { ...ground, port: await freePort() }, workers: false });
 });
 afterAll(async () => {
   await behind.close();

@@ -54,17 +54,21 @@ async function json<T>(...args: string[]): Promise<T> {
 }
 
 test('a key is made on the database alone, works, and what is done with it stands in the audit', async () => {
+  const flags = {
+    name: 'shop',
+    description: 'the shop',
+    'daily-budget-usd': '25.10',
+    models: 'veo-*, flux-dev',
+    'requests-per-minute': '60',
+    'allowed-ips': '203.0.113.0/24,2001:db8::1',
+    'expires-at': '2999-01-01T00:00:00Z',
+    'max-concurrent-jobs': '2',
+    'max-queued-jobs': '9',
+    weight: '3',
+  };
   const made = await json<KeyWithSecret>(
-    ...['create', '--name', 'shop', '--daily-budget-usd', '25.10', '--models', 'veo-*, flux-dev'],
-    ...[
-      '--requests-per-minute',
-      '60',
-      '--allowed-ips',
-      '203.0.113.0/24,2001:db8::1',
-      '--expires-at',
-      '2999-01-01T00:00:00Z',
-    ],
-    ...['--max-concurrent-jobs', '2', '--max-queued-jobs', '9', '--weight', '3', '--description', 'the shop'],
+    'create',
+    ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
   );
   const { id, key } = made;
   expect(made).toMatchObject({

@@ -192,6 +192,12 @@ describe('the guards', () => {
       body: { actor: admin.key.id },
     });
     expect(await get('/admin/probe', { authorization: `Bearer ${secret}` })).toMatchObject({ status: 403 });
+    // The probe declares no role.
+    const operator = await keys.create(createKeyBody.parse({ name: 'shift', role: 'operator' }));
+    expect(await get('/admin/probe', { 'x-api-key': operator.secret })).toMatchObject({
+      status: 403,
+      body: { error: { message: "This needs a key with the role 'admin'; the role of key 'shift' is 'operator'." } },
+    });
     expect(await get('/admin/probe', { authorization: 'Bearer root-secre' })).toMatchObject({ status: 401 });
     expect(await get('/admin/probe')).toMatchObject({ status: 401 });
   });

@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { Keys } from '../../src/keys/keys.js';
 import { execute, queryRow, sql } from '../../src/database/database.js';
 import { OPERATIONS } from '../../src/runtime/openapi/operations.js';
-import { dropGround, newGround, startKiln, type Answer, type Ground, type Kiln } from '../support/kiln.js';
+import { dropGround, freePort, newGround, startKiln, type Answer, type Ground, type Kiln } from '../support/kiln.js';
 
 let ground: Ground;
 let replicas: [Kiln, Kiln];
@@ -34,7 +34,7 @@ beforeAll(async () => {
   await holdDatabaseClock(ground.db.url);
   replicas = [
     await startKiln({ ground, workers: false }),
-    await startKiln({ ground: { ...ground, port: ground.port + 1 }, workers: false }),
+    await startKiln({ ground: { ...ground, port: await freePort() }, workers: false }),
   ];
 });
 afterAll(async () => {
@@ -74,7 +74,7 @@ test('50 requests at once over two replicas: exactly the limit is let through, a
 test('it outlives the process: a restarted replica knows what was used', async () => {
   const { secret } = await replicas[0].newKey({ requests_per_minute: 3 });
   expect(await burst(secret, 2)).toBe(2);
-  const third = await startKiln({ ground: { ...ground, port: ground.port + 2 }, workers: false });
+  const third = await startKiln({ ground: { ...ground, port: await freePort() }, workers: false });
   expect((await post(third, secret)).status).toBe(404);
   expect((await post(third, secret)).status).toBe(429);
   await third.close();
@@ -113,6 +113,20 @@ test('a refusal writes nothing', async () => {
   expect(before).not.toBeNull();
   for (const replica of replicas) expect((await post(replica, secret)).status).toBe(429);
   expect(await row()).toEqual(before);
+});
+
+test('an empty bucket is remembered: further refusals ask the database nothing', async () => {
+  const { secret } = await replicas[0].newKey({ requests_per_minute: 1 });
+  await post(replicas[0], secret);
+  await post(replicas[0], secret);
+  const query = jest.spyOn(replicas[0].database.pool, 'query');
+  for (let n = 0; n < 5; n += 1) {
+    const refused = await post(replicas[0], secret);
+    expect([refused.status, limits(refused)[1]]).toEqual([429, '0']);
+  }
+  const texts = query.mock.calls.map(([first]) => (first as unknown as { text?: string }).text ?? '');
+  query.mockRestore();
+  expect(texts.filter((text) => text.includes('key_rate'))).toEqual([]);
 });
 
 describe("the upstream's limits", () => {

@@ -185,7 +185,7 @@ export async function startKiln(options: KilnOptions = {}): Promise<Kiln> {
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer();
     server.listen(0, '127.0.0.1', () => {

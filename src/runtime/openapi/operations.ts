@@ -1,12 +1,13 @@
 import type { z } from 'zod';
 import { listUploadsQuery, presignBody } from '../../assets/uploads.controller.js';
 import type { ErrorType } from '../../common/error-types.js';
-import { listKeysQuery, patchKeyBody } from '../../keys/key-bodies.js';
 import { adminRedeliverBody, listDeliveriesQuery, redeliverBody } from '../../webhooks/delivery-bodies.js';
 import { ACCOUNT } from './account.js';
+import { admin } from './admin-operation.js';
 import { ENDPOINTS } from './endpoints.js';
 import { FACADES } from './facades.js';
 import { GATEWAY } from './gateway.js';
+import { KEYS } from './keys.js';
 import type { SchemaName } from './schemas.js';
 import { VIDEOS } from './videos.js';
 
@@ -59,13 +60,6 @@ export const TAGS = {
 } as const;
 
 const PNG_OR_SO = { about: 'To a fresh link to the bytes.' };
-const admin = (id: string, summary: string, answers: Operation['answers'], errors: ErrorType[] = []): Operation => ({
-  id,
-  tag: 'Admin',
-  summary,
-  answers,
-  errors: ['permission_denied', ...errors],
-});
 const jobsErrors: ErrorType[] = [
   'not_found',
   'key_model_access_denied',
@@ -80,6 +74,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...FACADES,
   ...VIDEOS,
   ...ACCOUNT,
+  ...KEYS,
   'POST /v1/jobs': {
     id: 'createJob',
     tag: 'Jobs',
@@ -144,6 +139,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: { 202: 'Job' },
     errors: [
       'not_found',
+      'rate_limit_exceeded',
       'job_not_replayable',
       'attempt_open',
       'conflict',
@@ -310,52 +306,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     errors: [],
     open: true,
   },
-  'GET /v1/key': {
-    id: 'getOwnKey',
-    tag: 'Keys',
-    summary: 'What this key is, and what limits it.',
-    answers: { 200: 'OwnKey' },
-    errors: [],
-  },
   'GET /metrics': admin('metrics', 'Prometheus text format.', { 200: { type: 'text/plain', about: 'The metrics.' } }),
-  'POST /admin/keys': admin('createKey', 'Make an API key; its secret is in this answer only.', { 201: 'CreatedKey' }),
-  'GET /admin/keys': {
-    ...admin('listKeys', 'Keys, newest first.', { 200: 'Key[]' }, ['not_found']),
-    query: listKeysQuery,
-  },
-  'GET /admin/keys/{id}': admin('getKey', 'A key, without its secret.', { 200: 'Key' }, ['not_found']),
-  'PATCH /admin/keys/{id}': {
-    ...admin(
-      'updateKey',
-      'Change what is given; null lifts a limit. Obeyed everywhere within two seconds.',
-      { 200: 'Key' },
-      ['not_found', 'conflict'],
-    ),
-    body: patchKeyBody,
-  },
-  'POST /admin/keys/{id}/rotate': {
-    ...admin(
-      'rotateKey',
-      'A new secret, in this answer only. The newest one before it works on for the overlap, older ones end at once.',
-      { 200: 'RotatedKey' },
-      ['not_found'],
-    ),
-    bodyOptional: true,
-  },
-  'POST /admin/keys/{id}/disable': {
-    ...admin('disableKey', 'Refuse the key until it is enabled again.', { 200: 'Key' }, ['not_found', 'conflict']),
-    bodyOptional: true,
-  },
-  'POST /admin/keys/{id}/enable': {
-    ...admin('enableKey', 'Let a disabled key work again.', { 200: 'Key' }, ['not_found']),
-    bodyOptional: true,
-  },
-  'DELETE /admin/keys/{id}': admin(
-    'deleteKey',
-    'Take a key out of use for good; its jobs and money stay.',
-    { 200: 'Deleted' },
-    ['not_found', 'conflict'],
-  ),
   'GET /admin/jobs': admin('adminListJobs', 'Jobs of all keys.', { 200: 'AdminJob[]' }, ['not_found']),
   'GET /admin/jobs/{id}': admin('adminGetJob', "A job of any key's.", { 200: 'AdminJob' }, ['not_found']),
   'POST /admin/jobs/{id}/release': admin('releaseJob', 'Let a quarantined job go on.', { 200: 'AdminJob' }, [
