@@ -5,10 +5,9 @@ const MAX_OVERLAP_SECONDS = 7 * 86_400;
 const DEFAULT_OVERLAP_SECONDS = 86_400;
 
 const EVENTS = [...EVENT_TYPES, EVERY_EVENT] as const;
+const ALLOWED = `must be '${EVERY_EVENT}' or a list of ${EVENTS.map((event) => `'${event}'`).join(', ')}`;
 const events = z
-  .union([z.literal(EVERY_EVENT), z.array(z.enum(EVENTS)).min(1).max(EVENTS.length)], {
-    error: `must be '${EVERY_EVENT}' or a list of ${EVENTS.map((event) => `'${event}'`).join(', ')}`,
-  })
+  .union([z.literal(EVERY_EVENT), z.array(z.enum(EVENTS)).min(1, ALLOWED).max(100)], { error: ALLOWED })
   .transform((given) => (given === EVERY_EVENT ? [EVERY_EVENT] : [...new Set(given)]));
 const url = z.string().min(1).max(2048);
 const description = z.string().max(500).nullable();
