@@ -171,6 +171,6 @@ describe('one end a run', () => {
       { event: 'job.canceled', run: 2 },
     ]);
     const all = messagesAt('/replayed');
-    expect(all.map(({ run }) => run)).toEqual(all.map(({ run }) => run).toSorted());
+    expect(all.map(({ run }) => run)).toEqual(all.map(({ run }) => run).toSorted((a, b) => a - b));
   });
 });
