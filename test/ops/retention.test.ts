@@ -1,5 +1,5 @@
 import { Outputs } from '../../src/assets/outputs.js';
-import { type Database, execute, queryRow, sql } from '../../src/database/database.js';
+import { type Database, execute, queryRow, queryRows, sql } from '../../src/database/database.js';
 import { Uploads } from '../../src/assets/uploads.js';
 import { Outcomes } from '../../src/jobs/engine/outcome.js';
 import { idAt } from '../../src/common/id-at.js';
