@@ -112,6 +112,7 @@ describe('while the database is away', () => {
       ['POST', '/v1/chat/completions', { model: 'gpt-5.4', messages: [{ role: 'user', content: 'hi' }] }],
       ['POST', '/v1/embeddings', { model: 'text-embedding-3-small', input: 'hi' }],
       ['POST', '/v1/webhooks/secret/rotate', undefined],
+      ['POST', '/v1/webhook_endpoints', { url: 'https://8.8.8.8/hook' }],
       ['GET', '/admin/jobs', undefined],
     ] as const) {
       for (const headers of [unknown, { 'idempotency-key': 'k' }]) {
