@@ -37,6 +37,7 @@ const OURS = { isOurFault: true };
 @Injectable()
 export class WebhookSender {
   private readonly tries: ReturnType<Metrics['counter']>;
+  private readonly heldBack: ReturnType<Metrics['counter']>;
 
   constructor(
     private readonly sendings: SendingsRepository,
@@ -48,6 +49,10 @@ export class WebhookSender {
     metrics: Metrics,
   ) {
     this.tries = metrics.counter('kiln_webhook_tries_total', 'Webhook messages sent, by how it went', ['result']);
+    this.heldBack = metrics.counter(
+      'kiln_webhook_held_back_total',
+      'Times that a webhook message waited since its receiver had enough under way',
+    );
   }
 
   /**
@@ -59,6 +64,7 @@ export class WebhookSender {
     if (due === null || due.waitMs > 0) return due && due.waitMs;
     const turn = this.receivers.turns.take(due.keyId, due.url);
     if (typeof turn === 'number') {
+      this.heldBack.inc();
       await this.sendings.postpone(id, n, turn);
       return turn;
     }

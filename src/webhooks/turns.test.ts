@@ -25,8 +25,21 @@ test('a receiver holds a quarter of the slots, and gets the next when one is fre
   waitMs(turns.take('key_a', 'https://slow.example/2'));
   turn(turns.take('key_a', 'https://other.example/'));
   turn(turns.take('key_b', 'https://slow.example/'));
+  now += 2000;
   held[0]?.end(true);
   turn(turns.take('key_a', 'https://slow.example/3'));
+  waitMs(turns.take('key_a', 'https://slow.example/4'));
+});
+
+test('one that has just answered quickly may hold half of them', () => {
+  const [first, ...others] = Array.from({ length: 4 }, () => turn(turns.take('key_a', 'https://quick.example/')));
+  now += 50;
+  first?.end(true);
+  for (let i = others.length; i < 8; i += 1) turn(turns.take('key_a', 'https://quick.example/'));
+  waitMs(turns.take('key_a', 'https://quick.example/'));
+  now += 5000;
+  others[0]?.end(true);
+  waitMs(turns.take('key_a', 'https://quick.example/'));
 });
 
 test('one that failed three times in a row holds one slot, until a message arrives', () => {

@@ -3,7 +3,9 @@ import { jitter, MINUTE_MS } from '../common/time.js';
 /** A receiver that failed so often in a row gets one message at a time, until one arrives. */
 const FAILURES = 3;
 /** How long a sending is taken to last before one has ended. */
-const FIRST_HOLD_MS = 100;
+const FIRST_HOLD_MS = 20;
+/** A sending that arrives within this shows a receiver that may be trusted with more at once. */
+const QUICK_MS = 1000;
 const MIN_WAIT_MS = 100;
 const MAX_WAIT_MS = MINUTE_MS;
 const MAX_RECEIVERS = 10_000;
@@ -12,6 +14,8 @@ interface Receiver {
   inFlight: number;
   /** Failed tries since the last success. */
   failures: number;
+  /** The last sending arrived quickly. */
+  isQuick: boolean;
   /** How long the last sending took. */
   holdMs: number;
   lastTakenAt: number;
@@ -26,8 +30,8 @@ export interface Turn {
 
 /**
  * Who may be sent to now, in one worker with so many `slots`. A receiver is a host as one key names it, so nobody slows
- * another's messages. It holds a quarter of the slots at most; one that fails again and again holds one, and all such
- * together half of them: what is left goes on at full speed, whatever hangs.
+ * another's messages. It holds a quarter of the slots at most, half of them while it answers quickly; one that fails again
+ * and again holds one, and all such together half: what is left goes on at full speed, whatever hangs.
  */
 export class Turns {
   private readonly receivers = new Map<string, Receiver>();
@@ -43,6 +47,7 @@ export class Turns {
     const receiver = this.receivers.get(name) ?? {
       inFlight: 0,
       failures: 0,
+      isQuick: false,
       holdMs: FIRST_HOLD_MS,
       lastTakenAt: this.now(),
       nextAt: 0,
@@ -58,6 +63,7 @@ export class Turns {
         if (isDelivered !== null) {
           receiver.failures = isDelivered ? 0 : receiver.failures + 1;
           receiver.holdMs = this.now() - takenAt;
+          receiver.isQuick = isDelivered && receiver.holdMs < QUICK_MS;
         }
         if (receiver.inFlight === 0 && receiver.failures === 0) this.receivers.delete(name);
       },
@@ -65,7 +71,8 @@ export class Turns {
   }
 
   private limitOf(receiver: Receiver): number {
-    return isFailing(receiver) ? 1 : Math.max(1, Math.floor(this.slots / 4));
+    if (isFailing(receiver)) return 1;
+    return Math.max(1, Math.floor(this.slots / (receiver.isQuick ? 2 : 4)));
   }
 
   private failingHoldEnough(): boolean {

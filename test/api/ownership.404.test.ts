@@ -134,10 +134,16 @@ test.each([
   ['/v1/webhook_deliveries?after=', () => theirs.delivery],
   ['/v1/webhook_deliveries?before=', () => theirs.delivery],
   ['/v1/webhook_deliveries?job_id=', () => theirs.job],
+  ['/v1/webhook_deliveries?endpoint_id=', () => theirs.endpoint],
   ['/v1/webhook_endpoints?after=', () => theirs.endpoint],
   ['/v1/webhook_endpoints?before=', () => theirs.endpoint],
 ] as [string, () => string][])('cursor or filter %s', async (path, id) => {
   expectError(await call('GET', `${path}${id()}`), 'not_found', { says: [id()] });
+});
+
+test('an endpoint whose messages are to be sent again', async () => {
+  const body = { since: '2026-01-01T00:00:00Z', endpoint_id: theirs.endpoint };
+  expectError(await call('POST', '/v1/webhook_deliveries/redeliver', body), 'not_found', { says: [theirs.endpoint] });
 });
 
 test("a stream's token with another job of the stranger's, and the stranger's with this job", async () => {

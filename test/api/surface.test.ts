@@ -114,6 +114,7 @@ describe('while the database is away', () => {
       ['POST', '/v1/webhooks/secret/rotate', undefined],
       ['GET', '/v1/usage?format=csv', undefined],
       ['GET', '/v1/budget/proof', undefined],
+      ['POST', '/v1/webhook_endpoints', { url: 'https://8.8.8.8/hook' }],
       ['GET', '/admin/jobs', undefined],
     ] as const) {
       for (const headers of [unknown, { 'idempotency-key': 'k' }]) {

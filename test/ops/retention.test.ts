@@ -1,5 +1,5 @@
 import { Outputs } from '../../src/assets/outputs.js';
-import { type Database, execute, queryRow, sql } from '../../src/database/database.js';
+import { type Database, execute, queryRow, queryRows, sql } from '../../src/database/database.js';
 import { Uploads } from '../../src/assets/uploads.js';
 import { Outcomes } from '../../src/jobs/engine/outcome.js';
 import { idAt } from '../../src/common/id-at.js';
@@ -72,6 +72,18 @@ test('what is past its time goes, and only that', async () => {
   ];
   await delivery(old, 31, 'dddd', false);
   for (const [id, days] of [
+    ['whe_old', 31],
+    ['whe_young', 29],
+    ['whe_named', 31],
+    ['whe_live', null],
+  ] as const)
+    await execute(
+      db,
+      sql`INSERT INTO webhook_endpoint (id, key_id, url, events, deleted_at)
+          VALUES (${id}, 'key_x', 'https://example.com', '{job.failed}', now() - ${days}::int * interval '1 day')`,
+    );
+  await execute(db, sql`UPDATE webhook_delivery SET endpoint_id = 'whe_named' WHERE id = ${kept[0] ?? ''}`);
+  for (const [id, days] of [
     ['ops_old', 91],
     ['ops_young', 89],
   ] as const)
@@ -108,6 +120,9 @@ test('what is past its time goes, and only that', async () => {
     );
 
   await maintenance().runDue();
+
+  const endpoints = await queryRows<{ id: string }>(db, sql`SELECT id FROM webhook_endpoint ORDER BY id`);
+  expect(endpoints.map(({ id }) => id)).toEqual(['whe_live', 'whe_named', 'whe_young']);
 
   expect(await count(sql`SELECT 1 FROM usage_record WHERE id IN ('req_old', 'job_old/2')`)).toBe(0);
   expect(await count(sql`SELECT 1 FROM usage_record WHERE id = 'req_young'`)).toBe(1);

@@ -182,8 +182,8 @@ describe('a test message', () => {
     for (const Library of [StandardWebhook, SvixWebhook]) {
       expect(() =>
         new Library(secret).verify(received!.body.replace('webhook.test', 'job.succeeded'), headers),
-      ).toThrow();
-      expect(() => new Library(whsec(32)).verify(received!.body, headers)).toThrow();
+      ).toThrow('No matching signature');
+      expect(() => new Library(whsec(32)).verify(received!.body, headers)).toThrow('No matching signature');
     }
     expect(await delivery(asked.body.id)).toMatchObject({ status: 'delivered', attempts: 1 });
   });

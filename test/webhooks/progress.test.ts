@@ -125,6 +125,39 @@ describe('nobody is told', () => {
   });
 });
 
+it('has the number of its message on the event stream, once, and an old one is not told again', async () => {
+  const { id, save } = await endless({ webhook: hook('/stream', 'job.progress') });
+  const read = async (lastEventId: number, enough: string): Promise<string> => {
+    const hangUp = new AbortController();
+    const response = await fetch(`${kiln.url}/v1/jobs/${id}/events`, {
+      headers: { authorization: `Bearer ${kiln.secret}`, 'last-event-id': String(lastEventId) },
+      signal: hangUp.signal,
+    });
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      if (text.includes(enough)) break;
+    }
+    hangUp.abort();
+    return text;
+  };
+  const before = await jobRow(kiln.database, id);
+  const following = read(before.eventSeq, `id: ${before.eventSeq + 1}\n`);
+  await save(0.2);
+  const live = await following;
+  const numbered = /id: (\d+)\nevent: job\.progress\ndata: (.*)\n/.exec(live);
+  expect(Number(numbered?.[1])).toBe(before.eventSeq + 1);
+  expect(JSON.parse(numbered?.[2] ?? '')).toMatchObject({ id, stage: 'generating', progress: 0.2 });
+  await secondsPass(id, 11);
+  await save(0.6);
+  expect(await told(id)).toHaveLength(2);
+  const resumed = await read(before.eventSeq, `id: ${before.eventSeq + 2}\n`);
+  expect(resumed).toContain('"progress":0.6');
+  expect(resumed).not.toContain('"progress":0.2');
+  await cancel(id);
+});
+
 describe('not too often', () => {
   it('ten seconds apart, and only with five points more, whichever process tells', async () => {
     const { id, save } = await endless({ webhook: hook('/throttled', 'job.progress') });
@@ -190,7 +223,7 @@ describe('a message of progress', () => {
       kiln.database,
       sql`INSERT INTO webhook_delivery (id, key_id, job_id, sequence, event, url, body, wake_at, created_at)
           VALUES (${id}, ${keyId}, ${newId('job')}, 3, 'job.progress', ${`http://${receiver.host}${path}`}, '{"type": "job.progress"}',
-                  now(), now() - ${ageSeconds}::int * interval '1 second')`,
+                  now() - interval '1 second', now() - ${ageSeconds}::int * interval '1 second')`,
     );
     return id;
   };
@@ -212,7 +245,10 @@ describe('a message of progress', () => {
     const waitMs = await send(id);
     expect(waitMs).toBeGreaterThanOrEqual(4000);
     expect(waitMs).toBeLessThanOrEqual(6000);
-    await execute(kiln.database, sql`UPDATE webhook_delivery SET wake_at = now() WHERE id = ${id}`);
+    await execute(
+      kiln.database,
+      sql`UPDATE webhook_delivery SET wake_at = now() - interval '1 second' WHERE id = ${id}`,
+    );
     expect(await send(id)).toBeNull();
     expect(await stateOf(id)).toMatchObject({ status: 'failed', attempts: 2, wakeAt: null });
   });

@@ -37,16 +37,16 @@ export class Progress {
     const job = await this.rows.save(jobId, attemptId, progress);
     if (!job) return;
     this.notifier.changed(jobId);
-    await this.tell(job, () => this.isTurn(job.id));
+    await this.message(job, () => this.isTurn(job.id));
   }
 
   /** The job is in another stage now. */
   async staged(job: Listened): Promise<void> {
-    await this.tell(job, () => true);
+    await this.message(job, () => true);
   }
 
   /** A message is a nicety: where it fails, the work goes on. */
-  private async tell(job: Listened, isTurn: () => boolean): Promise<void> {
+  private async message(job: Listened, isTurn: () => boolean): Promise<void> {
     try {
       if (!(await this.isWanted(job)) || !isTurn()) return;
       const due = { everyMs: MESSAGE_EVERY_MS, step: MESSAGE_STEP };

@@ -49,6 +49,7 @@ export class Maintenance {
       table('idempotency', (limit) => rows.idempotency(IDEMPOTENCY_HOURS, limit)),
       table('job_events', (limit) => rows.jobEvents(EVENT_DAYS, limit)),
       table('webhook_deliveries', (limit) => rows.deliveries(DELIVERY_DAYS, limit)),
+      table('webhook_endpoints', (limit) => rows.webhookEndpoints(DELIVERY_DAYS, limit)),
       table('request_text', (limit) => rows.requestText(REQUEST_TEXT_DAYS, limit)),
       table('usage_records', (limit) => rows.usageRecords(USAGE_MONTHS, limit)),
       table('response_items', (limit) => rows.responseItems(limit)),

@@ -36,6 +36,17 @@ export class RetentionRepository {
     });
   }
 
+  /** Deleted ones, once no message names them. */
+  async webhookEndpoints(days: number, limit: number): Promise<number> {
+    return execute(
+      this.db,
+      sql`DELETE FROM webhook_endpoint WHERE id IN (
+            SELECT e.id FROM webhook_endpoint e WHERE e.deleted_at < now() - ${days}::int * interval '1 day'
+              AND NOT EXISTS (SELECT 1 FROM webhook_delivery d WHERE d.endpoint_id = e.id)
+            ORDER BY e.deleted_at LIMIT ${limit}::int)`,
+    );
+  }
+
   async idempotency(hours: number, limit: number): Promise<number> {
     return execute(
       this.db,
