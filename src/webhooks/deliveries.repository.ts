@@ -10,6 +10,7 @@ import { PROGRESS_EVENT } from './progress-event.js';
 /** Everything but the body, which may be long and is what the job shows. */
 export type DeliveryRow = Omit<WebhookDelivery, 'body'>;
 
+export type TryRow = WebhookTry;
 export type WholeDelivery = DeliveryRow & { body: JsonObject };
 
 export interface DeliveryFilter {
@@ -47,7 +48,7 @@ export class DeliveriesRepository {
   }
 
   /** The latest tries of a delivery, oldest first. */
-  async tries(deliveryId: string, limit: number): Promise<WebhookTry[]> {
+  async tries(deliveryId: string, limit: number): Promise<TryRow[]> {
     const rows = await this.db.webhookTry.findMany({ where: { deliveryId }, orderBy: { n: 'desc' }, take: limit });
     return rows.toReversed();
   }

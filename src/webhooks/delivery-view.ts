@@ -1,6 +1,5 @@
 import type { JsonObject } from '../common/json.js';
-import type { WebhookTry } from '../database/generated/client.js';
-import type { DeliveryRow } from './deliveries.repository.js';
+import type { DeliveryRow, TryRow } from './deliveries.repository.js';
 
 /** A delivery as the API shows it; its id is the `webhook-id` that the receiver sees. */
 export interface DeliveryView {
@@ -80,13 +79,13 @@ export function deliveryView(row: DeliveryRow): DeliveryView {
 }
 
 /** `tries` oldest first, `body` as it would be sent now. */
-export function deliveryDetail(row: DeliveryRow, tries: readonly WebhookTry[], body: JsonObject): DeliveryDetail {
+export function deliveryDetail(row: DeliveryRow, tries: readonly TryRow[], body: JsonObject): DeliveryDetail {
   const views = tries.map(tryView);
   const headers = views.findLast(({ request_headers }) => Object.keys(request_headers).length > 0)?.request_headers;
   return { ...deliveryView(row), request: { url: row.url, headers: headers ?? {}, body }, tries: views };
 }
 
-function tryView(row: WebhookTry): TryView {
+function tryView(row: TryRow): TryView {
   const { status } = row;
   const headers = row.responseHeaders as JsonObject;
   return {
