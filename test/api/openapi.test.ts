@@ -137,6 +137,9 @@ describe('the document is true', () => {
     const [first] = data as { id: string }[];
     await check('GET', `/v1/webhook_deliveries/${first?.id}`, '/v1/webhook_deliveries/{id}');
     await check('POST', `/v1/webhook_deliveries/${first?.id}/redeliver`, '/v1/webhook_deliveries/{id}/redeliver');
+    const redeliver = '/webhook_deliveries/redeliver';
+    for (const base of ['/v1', '/admin'])
+      await check('POST', base + redeliver, base + redeliver, { since: '2026-01-01T00:00:00Z' });
     await check('DELETE', at, '/v1/jobs/{id}');
     const canceled = await kiln.post({ model: 'flux-dev', input: { prompt: '[[sandbox:never]]' } });
     await check('POST', `/v1/jobs/${canceled.id}/cancel`, '/v1/jobs/{id}/cancel');
