@@ -4,11 +4,12 @@ import { type AdminReceiptView, Receipts } from '../account/receipts.js';
 import { answerUsage } from '../account/usage-answer.js';
 import { adminUsageQuery, type AdminUsageQuery } from '../account/usage-query.js';
 import { UsageReport } from '../account/usage.js';
-import { AdminGuard } from '../keys/admin.guard.js';
+import { AdminGuard, NeedsRole } from '../keys/admin.guard.js';
 
 /** Usage and receipts of every key, with what they cost the operator. */
 @Controller('admin')
 @UseGuards(AdminGuard)
+@NeedsRole('viewer')
 export class AdminAccountController {
   constructor(
     private readonly usage: UsageReport,

@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post, UseGuards, UseInterceptors } from '@nestjs/common';
-import { AdminGuard } from '../keys/admin.guard.js';
+import { AdminGuard, NeedsRole } from '../keys/admin.guard.js';
 import { adminRedeliverBody, type AdminRedeliverBody } from '../webhooks/delivery-bodies.js';
 import { Redeliveries, type RedeliveryView } from '../webhooks/redeliveries.js';
 import { AuditInterceptor, Audited } from './audit.interceptor.js';
@@ -13,6 +13,7 @@ export class AdminWebhooksController {
 
   @Post('webhook_deliveries/redeliver')
   @HttpCode(202)
+  @NeedsRole('operator')
   @Audited('webhooks.redeliver')
   async redeliver(@Body({ schema: adminRedeliverBody }) { key, ...body }: AdminRedeliverBody): Promise<RedeliveryView> {
     return this.redeliveries.many(key ?? null, body);

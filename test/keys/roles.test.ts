@@ -27,6 +27,9 @@ const NEEDS: Record<string, Exclude<KeyRole, 'app'>> = {
   'POST /admin/routes/{path}': 'operator',
   'GET /admin/events': 'viewer',
   'GET /admin/audit': 'viewer',
+  'GET /admin/usage': 'viewer',
+  'GET /admin/requests/{id}': 'viewer',
+  'POST /admin/webhook_deliveries/redeliver': 'operator',
 };
 const ROUTES = Object.entries(NEEDS);
 const OPS = ['viewer', 'operator', 'admin'] as const;
