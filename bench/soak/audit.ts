@@ -112,18 +112,18 @@ export class Audit {
     for (const workId of this.books.owed) this.found('open hold', workId, 'a process still owes its end');
   }
 
-  /** A request's record says what its settle charged; one without a charge was released. */
+  /** The record of a request, or of a job's run, says what its settle charged; of a release, nothing. */
   private usage(): void {
     const records = new Map(this.books.usage.map((record) => [record.id, record]));
-    const jobs = new Set(this.books.jobs.map(({ id }) => id));
     for (const { hold, closes } of this.works.values()) {
       const [close] = closes;
-      if (!hold || !close || jobs.has(hold.workId)) continue;
+      if (!hold || !close) continue;
       const charged = close.kind === 'settle' ? close.amount : 0;
-      const record = records.get(hold.workId);
-      if (!record && close.kind === 'settle') this.found('usage', hold.workId, `no record of a charge of ${charged}`);
+      const id = hold.run === 1 ? hold.workId : `${hold.workId}/${hold.run}`;
+      const record = records.get(id);
+      if (!record && close.kind === 'settle') this.found('usage', id, `no record of a charge of ${charged}`);
       if (record && record.charged !== charged)
-        this.found('usage', hold.workId, `its record says ${record.charged}, the ledger ${charged}`);
+        this.found('usage', id, `its record says ${record.charged}, the ledger ${charged}`);
     }
   }
 
@@ -206,8 +206,17 @@ export class Audit {
 
   /** What a client was told as charged, or has all of, stands in the ledger. */
   private answers(): void {
-    for (const { requestId, complete, chargedMicroUsd, replayed, status, errorCode } of this.witnesses.told.texts) {
-      if (replayed) continue;
+    const settles = new Set(
+      this.books.ledger.filter(({ kind }) => kind === 'settle').map(({ keyId, amount }) => `${keyId} ${amount}`),
+    );
+    for (const told of this.witnesses.told.texts) {
+      const { act, requestId, complete, chargedMicroUsd, replayed, status, errorCode } = told;
+      if (replayed) {
+        // The answer of an earlier try, whose id was told only if that answer arrived.
+        if (chargedMicroUsd !== null && !settles.has(`${this.books.keys[act.key]?.id} ${chargedMicroUsd}`))
+          this.found('answer', requestId, `told ${chargedMicroUsd} again, which was never charged`);
+        continue;
+      }
       const { hold, closes } = this.workOf(requestId, 1);
       const [close] = closes;
       if (errorCode === 'budget_exceeded' && hold)

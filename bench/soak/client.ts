@@ -23,11 +23,21 @@ export interface Ask {
 export const PATIENCE_MS = 120_000;
 export const REPEAT_MS = 200;
 
-/** One request; null where no answer came, or the client went away before it. */
-export async function ask(
+/** One request; null where no answer came, or the client went away before it. Waits for a server that is away. */
+export async function ask(url: string, request: Ask): Promise<Answer | null> {
+  const until = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await askOnce(url, request);
+    if (answer !== 'away') return answer;
+    if (Date.now() > until) throw new Error(`nobody has listened at ${url} for ${PATIENCE_MS} ms`);
+    await sleep(REPEAT_MS);
+  }
+}
+
+async function askOnce(
   url: string,
   { method, path, secret, body, headers, hangUpAfterMs }: Ask,
-): Promise<Answer | null> {
+): Promise<Answer | null | 'away'> {
   try {
     const response = await fetch(url + path, {
       method,
@@ -40,8 +50,9 @@ export async function ask(
       signal: AbortSignal.timeout(hangUpAfterMs ?? PATIENCE_MS),
     });
     return { status: response.status, headers: response.headers, ...(await readAll(response)) };
-  } catch {
-    return null;
+  } catch (error) {
+    const { cause } = error as { cause?: { code?: string } };
+    return cause?.code === 'ECONNREFUSED' ? 'away' : null;
   }
 }
 

@@ -46,10 +46,13 @@ const MAX_WAIT_MS = 25_000;
 /** Requests run at most this much ahead of the jobs, as a share: both are under way until the end. */
 const AHEAD = 0.02;
 const BREAK_MS = 25;
+const LOOK_MS = 1000;
 
 /** The clients of a soak: they send what the plan says and remember every answer. */
 export class Drive {
   readonly told: Told = { jobs: [], texts: [], unanswered: 0, replays: 0, cancels: 0 };
+  /** Replays wait for their job's end while the client goes on. */
+  private readonly replaying: Promise<void>[] = [];
   private jobsDone = 0;
   private textsDone = 0;
 
@@ -82,6 +85,7 @@ export class Drive {
         }
       }),
     ]);
+    await Promise.all(this.replaying);
     return this.told;
   }
 
@@ -112,7 +116,7 @@ export class Drive {
       this.told.cancels += 1;
     }
     if (act.webhook) await this.receiver.ended(jobId, 1, MAX_WAIT_MS);
-    if (act.afterwards === 'replay') await this.replayOnceFailed(act, jobId);
+    if (act.afterwards === 'replay') this.replaying.push(this.replayOnceFailed(act, jobId));
   }
 
   private postOf({ n, key, offer, prompt, mark, deadlineSeconds, webhook }: JobAct): Parameters<typeof ask>[1] {
@@ -144,14 +148,16 @@ export class Drive {
 
   /** A run more for a job that failed, if nothing of the first one is still open. */
   private async replayOnceFailed(act: JobAct, jobId: string): Promise<void> {
-    const view = await askUntilAnswered(this.url, {
-      method: 'GET',
-      path: `/v1/jobs/${jobId}`,
-      secret: this.secretOf(act.key),
-    });
-    if (statusOf(view) !== 'failed') return;
-    const { status } = await this.command(act, jobId, 'replay');
-    if (status >= 300) return;
+    const get = { method: 'GET', path: `/v1/jobs/${jobId}`, secret: this.secretOf(act.key) } as const;
+    const until = Date.now() + MAX_WAIT_MS;
+    let status = statusOf(await askUntilAnswered(this.url, get));
+    while ((status === 'queued' || status === 'running') && Date.now() < until) {
+      await sleep(LOOK_MS);
+      status = statusOf(await askUntilAnswered(this.url, get));
+    }
+    if (status !== 'failed') return;
+    const replay = await this.command(act, jobId, 'replay');
+    if (replay.status >= 300) return;
     this.told.replays += 1;
     if (act.webhook) await this.receiver.ended(jobId, 2, MAX_WAIT_MS);
   }
