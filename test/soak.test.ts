@@ -58,7 +58,9 @@ test('jobs and requests with faults, the api and the worker killed all the while
     },
     cleanup,
   );
-  expect({ violations, sheet, said: violations.length === 0 ? [] : said }).toEqual({ violations: [], sheet, said: [] });
+  const wrong = violations.map(({ check, subject, message }) => `${check}: ${subject}: ${message}`);
+  // Beside what is wrong, what a reader needs to see why.
+  expect(wrong.length === 0 ? [] : [...wrong, ...said, sheet]).toEqual([]);
   expect(books.jobs.length).toBeGreaterThan(30);
   expect(books.jobs.filter(({ status }) => status === 'succeeded').length).toBeGreaterThan(10);
   expect(witnesses.told.texts.filter(({ complete }) => complete).length).toBeGreaterThan(100);

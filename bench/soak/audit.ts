@@ -1,4 +1,4 @@
-import type { Books, DeliveryBook, LedgerBook } from './books.js';
+import type { AttemptBook, Books, DeliveryBook, JobBook, LedgerBook } from './books.js';
 import type { Told } from './drive.js';
 import { isOf } from './operator.js';
 import type { Purchase } from './purchases.js';
@@ -31,6 +31,14 @@ const NEVER_TWICE = ['fal', 'replicate', 'google'];
 
 const sumOf = <T>(list: readonly T[], amount: (one: T) => number): number =>
   list.reduce((sum, one) => sum + amount(one), 0);
+
+const shortly = ({ id, run, provider, state, error }: AttemptBook): string =>
+  `${id} of run ${run} at ${provider} ${state}${error === null ? '' : ` ${error}`}`;
+
+function whereabouts({ act, status, stage, lane, readyIn, quarantined }: JobBook): string {
+  const waits = `in lane ${lane}, ready in ${readyIn.toFixed(0)} s`;
+  return `POST ${act} is ${status}, ${stage} ${waits}${quarantined === null ? '' : `, quarantined: ${quarantined}`}`;
+}
 
 /** Compares everything that was written down with everything that was told, and names what does not agree. */
 export class Audit {
@@ -135,11 +143,7 @@ export class Audit {
       const open = tries.filter(({ state }) => OPEN_ATTEMPTS.includes(state));
       if (open.length > 0) this.found('open attempt', job.id, open.map(({ id, state }) => `${id} ${state}`).join(', '));
       if (!TERMINAL.includes(job.status)) {
-        this.found(
-          'job',
-          job.id,
-          `is ${job.status}, ${job.stage}${job.quarantined === null ? '' : `, ${job.quarantined}`}`,
-        );
+        this.found('job', job.id, `${whereabouts(job)}; ${tries.map(shortly).join(', ') || 'no attempt'}`);
         continue;
       }
       const bought =

@@ -47,6 +47,9 @@ export interface JobBook {
   act: string | null;
   hasWebhook: boolean;
   error: string | null;
+  /** Of a job that waits: for which lane, and how long its back-off lasts still, in seconds. */
+  lane: string | null;
+  readyIn: number;
 }
 
 export interface AttemptBook {
@@ -56,6 +59,7 @@ export interface AttemptBook {
   provider: string;
   state: string;
   upstreamCost: number | null;
+  error: string | null;
 }
 
 export interface DeliveryBook {
@@ -97,10 +101,11 @@ export async function readBooks(databaseUrl: string): Promise<Books> {
     owed: (await rows<{ id: string }>('SELECT work_id AS id FROM gateway_hold')).map(({ id }) => id),
     jobs: await rows(`SELECT id, key_id AS "keyId", run, status, stage, (price->>'amountMicroUsd')::float8 AS price,
         charged_micro_usd::float8 AS charged, quarantine_reason AS quarantined, metadata->>'soak' AS act,
-        webhook IS NOT NULL AND webhook <> 'null'::jsonb AS "hasWebhook", error->>'code' AS error FROM job`),
+        webhook IS NOT NULL AND webhook <> 'null'::jsonb AS "hasWebhook", error->>'code' AS error, lane,
+        extract(epoch FROM ready_at - now())::float8 AS "readyIn" FROM job`),
     attempts:
-      await rows(`SELECT id, job_id AS "jobId", run, provider, state, upstream_cost_micro_usd::float8 AS "upstreamCost"
-      FROM attempt`),
+      await rows(`SELECT id, job_id AS "jobId", run, provider, state, upstream_cost_micro_usd::float8 AS "upstreamCost",
+        error->>'code' AS error FROM attempt ORDER BY job_id, run, seq`),
     deliveries: await rows(
       `SELECT id, job_id AS "jobId", run, event, status FROM webhook_delivery WHERE job_id IS NOT NULL`,
     ),
