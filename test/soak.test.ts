@@ -51,7 +51,8 @@ test('jobs and requests with faults, the api and the worker killed all the while
         // A dead worker's claims end sooner, so that the test does.
         env: { KILN_CLAIM_LEASE_MS: '5000' },
       },
-      killEveryMs: 10_000,
+      killEveryMs: 6000,
+      kills: 3,
       finishTimeoutMs: 120_000,
       say: (line) => said.push(line),
       whileOpen: sweep,
@@ -60,7 +61,7 @@ test('jobs and requests with faults, the api and the worker killed all the while
   );
   const wrong = violations.map(({ check, subject, message }) => `${check}: ${subject}: ${message}`);
   // Beside what is wrong, what a reader needs to see why.
-  expect(wrong.length === 0 ? [] : [...wrong, ...said, sheet]).toEqual([]);
+  expect(wrong.length === 0 ? [] : [...wrong, said.at(-1), sheet]).toEqual([]);
   expect(books.jobs.length).toBeGreaterThan(30);
   expect(books.jobs.filter(({ status }) => status === 'succeeded').length).toBeGreaterThan(10);
   expect(witnesses.told.texts.filter(({ complete }) => complete).length).toBeGreaterThan(100);

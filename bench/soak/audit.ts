@@ -35,6 +35,23 @@ const sumOf = <T>(list: readonly T[], amount: (one: T) => number): number =>
 const shortly = ({ id, run, provider, state, error }: AttemptBook): string =>
   `${id} of run ${run} at ${provider} ${state}${error === null ? '' : ` ${error}`}`;
 
+/**
+ * What a job that is over may cost: its price where it was bought, nothing where it was not; of a failed one, what the
+ * failed attempts say that the provider took, if the error table lets its owner pay.
+ */
+function dueOf({ status, price, error }: JobBook, tries: readonly AttemptBook[]): number[] {
+  if (status === 'succeeded') return [price];
+  if (status === 'canceled') return [tries.some(({ state }) => state === 'succeeded') ? price : 0];
+  const failed = tries.filter((one) => one.state === 'failed' && one.error === error);
+  return [
+    0,
+    Math.min(
+      price,
+      sumOf(failed, ({ upstreamCost }) => upstreamCost ?? 0),
+    ),
+  ];
+}
+
 function whereabouts({ act, status, stage, lane, readyIn, quarantined }: JobBook): string {
   const waits = `in lane ${lane}, ready in ${readyIn.toFixed(0)} s`;
   return `POST ${act} is ${status}, ${stage} ${waits}${quarantined === null ? '' : `, quarantined: ${quarantined}`}`;
@@ -135,7 +152,7 @@ export class Audit {
     }
   }
 
-  /** Every job is over, and costs its price or nothing, as its end says. */
+  /** Every job is over, and costs what its end says. */
   private jobs(): void {
     const attempts = Map.groupBy(this.books.attempts, ({ jobId }) => jobId);
     for (const job of this.books.jobs) {
@@ -146,15 +163,16 @@ export class Audit {
         this.found('job', job.id, `${whereabouts(job)}; ${tries.map(shortly).join(', ') || 'no attempt'}`);
         continue;
       }
-      const bought =
-        job.status === 'succeeded' ||
-        (job.status === 'canceled' && tries.some(({ run, state }) => run === job.run && state === 'succeeded'));
-      const due = bought ? job.price : 0;
+      const due = dueOf(
+        job,
+        tries.filter(({ run }) => run === job.run),
+      );
       const [close] = this.workOf(job.id, job.run).closes;
       const charged = close?.kind === 'settle' ? close.amount : 0;
-      if (job.charged !== due) this.found('job', job.id, `${job.status}, charged ${job.charged} where ${due} is due`);
-      if (close && charged !== due)
-        this.found('job', job.id, `${job.status}, the ledger charged ${charged}, ${due} is due`);
+      if (job.charged === null || !due.includes(job.charged))
+        this.found('job', job.id, `${job.status}, charged ${job.charged} where ${due.join(' or ')} is due`);
+      if (close && charged !== job.charged)
+        this.found('job', job.id, `${job.status}, charged ${job.charged}, in the ledger ${charged}`);
       if (!close) this.found('job', job.id, `run ${job.run} was never paid or given back`);
     }
   }

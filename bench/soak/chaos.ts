@@ -26,6 +26,8 @@ export class Chaos {
     private readonly world: World,
     private readonly redisUrl: string | null,
     private readonly roundMs: number,
+    /** After so many rounds it is quiet; null: only at the end. */
+    private readonly most: number | null,
     seed: number,
   ) {
     this.random = new Random(seed ^ 0x5eed);
@@ -44,7 +46,7 @@ export class Chaos {
   }
 
   private async rounds(): Promise<void> {
-    for (let round = 1; !this.stopping.signal.aborted; round += 1) {
+    for (let round = 1; !this.stopping.signal.aborted && round <= (this.most ?? round); round += 1) {
       const roundEnds = this.pause(this.roundMs);
       await Promise.all([this.killAt('api', this.moment()), this.killAt('worker', this.moment())]);
       if (this.redisUrl !== null && round % FLUSH_EVERY === 0) await this.flush(this.redisUrl);

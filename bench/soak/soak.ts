@@ -16,6 +16,8 @@ export interface SoakOptions {
   ground: Ground;
   /** Each of api and worker is killed once in so long. */
   killEveryMs: number;
+  /** How often at most; null: until the clients are done. */
+  kills: number | null;
   /** For what is open when the clients are done. */
   finishTimeoutMs: number;
   say: (line: string) => void;
@@ -51,7 +53,7 @@ export async function soak(options: SoakOptions, cleanup: Cleanup): Promise<Soak
   }
 
   const purchases = new Purchases(world.sandboxUrl, `soak${seed}x`);
-  const chaos = new Chaos(world, ground.redisUrl, killEveryMs, seed);
+  const chaos = new Chaos(world, ground.redisUrl, killEveryMs, options.kills, seed);
   const drive = new Drive(world.url, plan, keys, receiver);
   const progress = setInterval(
     () => say(`  ${(drive.progress * 100).toFixed(0)} % of the jobs are behind the clients`),
