@@ -79,9 +79,11 @@ function budgetOf(n: number, jobsOfKey: number): number | null {
   return n % 4 === 2 ? null : WIDE_BUDGET_MICRO_USD;
 }
 
+/** A graph of ComfyUI's is another one at each try, so that the sandbox shows the first fault of a prompt again and again. */
 function jobAct(n: number, keys: number, seed: number, random: Random): JobAct {
   const offer = random.weighted(MEDIA);
   const fault = random.chance(FAULT_SHARE) ? random.weighted(MEDIA_FAULTS) : null;
+  const ends = fault === null || (fault.endless !== true && !(offer.only === 'comfyui' && fault.marker.endsWith('=1')));
   const mark = `soak${seed}x${n}x`;
   const dice = random.next();
   const afterwards = dice < 0.06 ? 'cancel' : dice < 0.16 ? 'again' : dice < 0.5 ? 'replay' : 'nothing';
@@ -92,9 +94,9 @@ function jobAct(n: number, keys: number, seed: number, random: Random): JobAct {
     mark,
     prompt: `A paper boat, ${mark}${fault ? ` [[sandbox:${fault.marker}]]` : ''}`,
     fault: fault?.marker ?? null,
-    deadlineSeconds: fault?.endless === true ? ENDLESS_SECONDS : null,
+    deadlineSeconds: ends ? null : ENDLESS_SECONDS,
     webhook: random.chance(0.95),
-    afterwards: fault?.endless === true ? 'nothing' : afterwards,
+    afterwards: ends ? afterwards : 'nothing',
     waitMs: random.whole(0, 1500),
   };
 }
