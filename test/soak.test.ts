@@ -68,4 +68,4 @@ test('jobs and requests with faults, the api and the worker killed all the while
   expect(witnesses.received.size).toBeGreaterThan(30);
   expect(deaths.api).toBeGreaterThan(0);
   expect(deaths.worker).toBeGreaterThan(0);
-}, 300_000);
+}, 420_000);

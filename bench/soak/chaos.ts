@@ -20,7 +20,8 @@ export class Chaos {
   readonly deaths: Deaths = { api: 0, worker: 0, flushes: 0 };
   private readonly random: Random;
   private readonly stopping = new AbortController();
-  private running: Promise<unknown> | null = null;
+  private readonly failure = Promise.withResolvers<never>();
+  private running: Promise<void> | null = null;
 
   constructor(
     private readonly world: World,
@@ -34,9 +35,15 @@ export class Chaos {
   }
 
   start(): void {
+    // Told at once to who waits for it, and by `stop`.
+    this.failure.promise.catch(() => undefined);
     this.running = this.rounds();
-    // Told by `stop`.
-    this.running.catch(() => undefined);
+    this.running.catch(this.failure.reject);
+  }
+
+  /** Rejects when a process did not come back; never resolves. */
+  get broken(): Promise<never> {
+    return this.failure.promise;
   }
 
   /** Throws what broke: a process that did not come back. */

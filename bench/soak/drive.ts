@@ -116,7 +116,13 @@ export class Drive {
       this.told.cancels += 1;
     }
     if (act.webhook) await this.receiver.ended(jobId, 1, MAX_WAIT_MS);
-    if (act.afterwards === 'replay') this.replaying.push(this.replayOnceFailed(act, jobId));
+    if (act.afterwards === 'replay') this.later(this.replayOnceFailed(act, jobId));
+  }
+
+  /** Goes on beside the client; how it went is looked at in the end. */
+  private later(work: Promise<void>): void {
+    work.catch(() => undefined);
+    this.replaying.push(work);
   }
 
   private postOf({ n, key, offer, prompt, mark, deadlineSeconds, webhook }: JobAct): Parameters<typeof ask>[1] {

@@ -2,7 +2,7 @@ import type { Cleanup } from '../cleanup.js';
 import { Audit, type Violation, type Witnesses } from './audit.js';
 import { type Books, type OpenEnds, readBooks } from './books.js';
 import { Chaos, type Deaths } from './chaos.js';
-import { Drive } from './drive.js';
+import { Drive, type Told } from './drive.js';
 import { type Duties, Operator } from './operator.js';
 import { planOf, type SoakSize } from './plan.js';
 import { Purchases } from './purchases.js';
@@ -61,10 +61,7 @@ export async function soak(options: SoakOptions, cleanup: Cleanup): Promise<Soak
   );
   purchases.start();
   chaos.start();
-  const told = await drive.run().finally(async () => {
-    clearInterval(progress);
-    await chaos.stop();
-  });
+  const told = await drivenThrough(drive, chaos).finally(() => clearInterval(progress));
   receiver.recover();
 
   const operator = new Operator(world, ground.databaseUrl, keys, purchases);
@@ -88,6 +85,15 @@ export async function soak(options: SoakOptions, cleanup: Cleanup): Promise<Soak
     duties: operator.duties,
     seconds: (Date.now() - startedAt) / 1000,
   };
+}
+
+/** Nobody is killed any more when it returns, whatever became of the clients. */
+async function drivenThrough(drive: Drive, chaos: Chaos): Promise<Told> {
+  try {
+    return await Promise.race([drive.run(), chaos.broken]);
+  } finally {
+    await chaos.stop();
+  }
 }
 
 async function webhookSecretOf(url: string, { secret }: SoakKey): Promise<string> {

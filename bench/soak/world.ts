@@ -1,4 +1,7 @@
-import { type Child, freePort } from '../child.js';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { Child } from '../child.js';
 import type { Cleanup } from '../cleanup.js';
 import { Kiln, startSandbox } from '../kiln.js';
 import { soakEnvironment, soakModels } from './catalog.js';
@@ -35,7 +38,7 @@ export class World {
 
   static async start(ground: Ground, receiver: Receiver, cleanup: Cleanup): Promise<World> {
     const sandboxUrl = await startSandbox(ground.dataDir, cleanup, { SANDBOX_SPEED });
-    const port = await freePort();
+    const port = await lastingPort();
     const url = `http://127.0.0.1:${port}`;
     const kiln = new Kiln({ ...ground, sandboxUrl, models: soakModels(sandboxUrl) }, cleanup);
     const world = new World(kiln, url, sandboxUrl, {
@@ -67,5 +70,25 @@ export class World {
     const body = { name, daily_budget_micro_usd: dailyBudgetMicroUsd };
     const { id, key } = await this.kiln.admin<{ id: string; key: string }>('POST', '/admin/keys', body);
     return { id, secret: key };
+  }
+}
+
+/**
+ * A port that stays free while nobody listens there: below those that the system gives to outgoing connections, of which
+ * there are many while a server is away.
+ */
+async function lastingPort(): Promise<number> {
+  for (;;) {
+    const server = createServer();
+    const listening = once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    const port = randomInt(10_000, 30_000);
+    server.listen(port, '127.0.0.1');
+    if (!(await listening)) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
   }
 }
