@@ -2,6 +2,7 @@ import { SANDBOX_KEY } from '../kiln.js';
 
 /** Wider than any soak needs: the providers' own limits are not what is looked at. */
 const LANE = 'bench';
+const DEADLINE_SECONDS = 180;
 
 /** The shipped aliases on a sandbox of the soak's own, with the patience of a test instead of a provider's. */
 export function soakModels(sandboxUrl: string): Record<string, unknown> {
@@ -18,9 +19,12 @@ export function soakModels(sandboxUrl: string): Record<string, unknown> {
     ...more,
   });
   const wide = { lane: LANE };
+  // A provider that stays busy is waited for until then.
+  const patience = { deadline_seconds: DEADLINE_SECONDS };
   const fal = route('/fal', wide);
   return {
     'flux-dev': {
+      ...patience,
       routes: {
         fal,
         replicate: route('/replicate/v1', wide),
@@ -30,10 +34,10 @@ export function soakModels(sandboxUrl: string): Record<string, unknown> {
       },
       route_order: ['fal', 'replicate', 'comfyui'],
     },
-    'gpt-image-1.5': { routes: { openai: route(null, wide), successor: null, fal: null } },
-    'ace-step': { routes: { turbo: route(null), base: null, comfyui: null, fal: null } },
-    'veo-3.1-fast': { routes: { vertex: null, gemini: route(null, wide), fal: null } },
-    'wan-2.2': { routes: { comfyui: route(null), fal: null } },
+    'gpt-image-1.5': { ...patience, routes: { openai: route(null, wide), successor: null, fal: null } },
+    'ace-step': { ...patience, routes: { turbo: route(null), base: null, comfyui: null, fal: null } },
+    'veo-3.1-fast': { ...patience, routes: { vertex: null, gemini: route(null, wide), fal: null } },
+    'wan-2.2': { ...patience, routes: { comfyui: route(null), fal: null } },
   };
 }
 

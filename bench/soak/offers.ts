@@ -16,7 +16,7 @@ export const MEDIA: readonly MediaOffer[] = [
   { weight: 14, model: 'flux-dev', only: 'comfyui', input: { size: '256x256', steps: 4 } },
   { weight: 12, model: 'gpt-image-1.5', only: 'openai', input: { size: '1024x1024', quality: 'low' } },
   { weight: 5, model: 'ace-step', only: 'acestep', input: { duration_seconds: 10, instrumental: true } },
-  { weight: 2, model: 'veo-3.1-fast', only: 'gemini', input: { duration_seconds: 4, generate_audio: false } },
+  { weight: 2, model: 'veo-3.1-fast', only: 'gemini', input: { duration_seconds: 4 } },
   { weight: 1, model: 'wan-2.2', only: 'comfyui', input: { duration_seconds: 1 } },
 ];
 

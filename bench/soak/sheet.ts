@@ -92,8 +92,12 @@ function platformLines(books: Books, { told, received, purchases }: Witnesses): 
     books.jobs.filter(({ error }) => error !== null),
     ({ error }) => error ?? '',
   );
+  const refusals = Map.groupBy(
+    told.jobs.filter(({ refusal }) => refusal !== null),
+    ({ refusal }) => refusal ?? '',
+  );
   return [
-    `jobs: ${books.jobs.length} made by ${sumOf(told.jobs, ({ tries }) => tries)} POSTs, ${told.replays} replayed, ${told.cancels} cancels asked for, ${told.jobs.filter(({ refusal }) => refusal !== null).length} refused`,
+    `jobs: ${books.jobs.length} made by ${sumOf(told.jobs, ({ tries }) => tries)} POSTs, ${told.replays} replayed, ${told.cancels} cancels asked for; refused: ${[...refusals].map(([code, list]) => `${list.length} ${code}`).join(', ') || 'none'}`,
     `jobs that failed: ${[...errors].map(([code, list]) => `${list.length} ${code}`).join(', ') || 'none'}`,
     `attempts: ${books.attempts.length}, of them ${times('failed')} failed, ${times('canceled')} canceled, ${times('lost')} lost, ${times('succeeded')} succeeded`,
     `provider: took ${purchases.length} submits of jobs, ${purchases.length - times('succeeded')} more than succeeded; upstream cost of unpaid jobs ${grouped(
