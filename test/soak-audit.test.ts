@@ -30,7 +30,7 @@ function witnesses(): Witnesses {
           act: text!,
           requestId: REQUEST,
           status: 200,
-          errorCode: null,
+          errorType: null,
           chargedMicroUsd: CHARGE,
           complete: true,
           replayed: false,
@@ -177,7 +177,7 @@ it('finds a request that was refused and held for, and one that is all there and
   const seen = witnesses();
   const [told] = seen.told.texts;
   const withText = (more: object): Witnesses => ({ ...seen, told: { ...seen.told, texts: [{ ...told!, ...more }] } });
-  const refused = { status: 429, errorCode: 'budget_exceeded', complete: false, chargedMicroUsd: null };
+  const refused = { status: 429, errorType: 'budget_exceeded', complete: false, chargedMicroUsd: null };
   expect(checks(await audited(withText(refused)))).toEqual(['answer']);
   await query(
     database.url,

@@ -232,7 +232,7 @@ export class Audit {
       this.books.ledger.filter(({ kind }) => kind === 'settle').map(({ keyId, amount }) => `${keyId} ${amount}`),
     );
     for (const told of this.witnesses.told.texts) {
-      const { act, requestId, complete, chargedMicroUsd, replayed, status, errorCode } = told;
+      const { act, requestId, complete, chargedMicroUsd, replayed, status, errorType } = told;
       if (replayed) {
         // The answer of an earlier try, whose id was told only if that answer arrived.
         if (chargedMicroUsd !== null && !settles.has(`${this.books.keys[act.key]?.id} ${chargedMicroUsd}`))
@@ -241,7 +241,7 @@ export class Audit {
       }
       const { hold, closes } = this.workOf(requestId, 1);
       const [close] = closes;
-      if (errorCode === 'budget_exceeded' && hold)
+      if (errorType === 'budget_exceeded' && hold)
         this.found('answer', requestId, 'was refused by the budget and held for');
       if (complete && close?.kind !== 'settle')
         this.found(

@@ -89,10 +89,11 @@ export async function askUntilAnswered(
 /** The first try under this Idempotency-Key may still be running. */
 const isBusy = ({ status, text }: Answer): boolean => status === 409 && text.includes('idempotency');
 
-export function errorCodeOf(text: string): string {
+/** `error.type`, which is a word in every API's shape; `error.code` may be a number. */
+export function errorTypeOf(text: string): string {
   try {
-    const { error } = JSON.parse(text) as { error?: { code?: string | null; type?: string } };
-    return error?.code ?? error?.type ?? 'none';
+    const { error } = JSON.parse(text) as { error?: { type?: string } };
+    return error?.type ?? 'none';
   } catch {
     return 'unreadable';
   }

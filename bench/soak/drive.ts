@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, ask, askUntilAnswered, errorCodeOf, PATIENCE_MS, REPEAT_MS } from './client.js';
+import { type Answer, ask, askUntilAnswered, errorTypeOf, PATIENCE_MS, REPEAT_MS } from './client.js';
 import type { JobAct, Plan, TextAct } from './plan.js';
 import type { Receiver } from './receiver.js';
 import { textRequest, wasComplete } from './text-requests.js';
@@ -21,7 +21,7 @@ export interface TextTold {
   act: TextAct;
   requestId: string;
   status: number;
-  errorCode: string | null;
+  errorType: string | null;
   /** `x-kiln-cost-micro-usd`; null where it was not told. */
   chargedMicroUsd: number | null;
   /** The client has all of it: the last frame of a stream, or the whole body. */
@@ -104,7 +104,7 @@ export class Drive {
       });
     const answer = await post();
     if (answer.status >= 300) {
-      told.refusal = `${answer.status} ${errorCodeOf(answer.text)}`;
+      told.refusal = `${answer.status} ${errorTypeOf(answer.text)}`;
       return;
     }
     const jobId = idOf(answer);
@@ -207,7 +207,7 @@ export class Drive {
       act,
       requestId: headers.get('x-request-id') ?? '',
       status,
-      errorCode: status >= 300 ? errorCodeOf(text) : null,
+      errorType: status >= 300 ? errorTypeOf(text) : null,
       chargedMicroUsd: charged === null ? null : Number(charged),
       complete: wasComplete(act, answer),
       replayed: headers.get('idempotent-replayed') === 'true',

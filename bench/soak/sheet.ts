@@ -51,7 +51,7 @@ function rowOf(
   const releases = ledger.filter(({ kind }) => kind === 'release');
   const refusals =
     told.jobs.filter((one) => one.refusal !== null && (key === null || one.act.key === key.index)).length +
-    told.texts.filter((one) => one.errorCode === 'budget_exceeded' && (key === null || one.act.key === key.index))
+    told.texts.filter((one) => one.errorType === 'budget_exceeded' && (key === null || one.act.key === key.index))
       .length;
   const count = (list: readonly { status: string }[], statuses: readonly string[]): string =>
     statuses.map((status) => list.filter((one) => one.status === status).length).join('/');
