@@ -5,6 +5,7 @@ import { ALIAS, type Contender, type ContenderName, startContenders, startScript
 import { findingsOf, type Memory, type Mode, overview, type Rounds } from './gateway/findings.js';
 import type { Finding } from './report.js';
 import type { Servers } from './servers.js';
+import type { Sizes } from './sizes.js';
 
 /** Connections of the load; 1 stands beside it for the record. */
 const CONNECTIONS = 32;
@@ -24,7 +25,7 @@ export async function gatewayBench(
   servers: Servers,
   cleanup: Cleanup,
   quick: boolean,
-  requests: number | null,
+  { requests }: Sizes,
 ): Promise<Finding[]> {
   const contenders = await startContenders(servers, cleanup, say);
   const ask = await startClient(cleanup);

@@ -5,7 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, freePort, startChild } from './child.js';
 import type { Cleanup } from './cleanup.js';
 
-const DIST = join(import.meta.dirname, '..');
+/** What was built, also where a test runs this from its source. */
+const DIST = import.meta.filename.endsWith('.ts')
+  ? join(import.meta.dirname, '..', 'dist')
+  : join(import.meta.dirname, '..');
 const KILN = join(DIST, 'src', 'main.js');
 const SANDBOX = join(DIST, 'sandbox', 'main.js');
 export const FLOOR = join(DIST, 'bench', 'floor.js');
@@ -44,6 +47,7 @@ export class Kiln {
   private readonly adminKey = `sk-${randomBytes(24).toString('base64url')}`;
   private readonly secret = randomBytes(48).toString('base64');
   private api: KilnProcess | null = null;
+  private catalog: Promise<string> | null = null;
 
   constructor(
     private readonly at: Installation,
@@ -52,7 +56,7 @@ export class Kiln {
 
   /** Starts one process as production runs it: `dist/src/main.js` with servers named by the environment. */
   async start(role: 'api' | 'worker' | 'all', env: Record<string, string> = {}): Promise<KilnProcess> {
-    const [port, metricsPort] = [await freePort(), await freePort()];
+    const [port, metricsPort] = [env['PORT'] ?? (await freePort()), await freePort()];
     const url = `http://127.0.0.1:${port}`;
     const child = await startChild(
       {
@@ -93,9 +97,10 @@ export class Kiln {
   }
 
   private async environment(): Promise<Record<string, string>> {
-    const { databaseUrl, redisUrl, dataDir, sandboxUrl, models = {} } = this.at;
-    const catalog = join(dataDir, 'bench-catalog.yaml');
-    await writeFile(catalog, JSON.stringify({ ...OVERLAY, models: { ...OVERLAY.models, ...models } }));
+    const { databaseUrl, redisUrl, dataDir, sandboxUrl } = this.at;
+    // Once: a process that starts must not read the file while another one's start writes it.
+    this.catalog ??= writeOverlay(this.at);
+    const catalog = await this.catalog;
     return {
       HOST: '127.0.0.1',
       DATABASE_URL: databaseUrl,
@@ -132,13 +137,23 @@ const OVERLAY = {
   models: { [MODEL]: { routes: { vertex: null, gemini: { lane: LANE, retires_on: null } } } },
 };
 
+async function writeOverlay({ dataDir, models = {} }: Installation): Promise<string> {
+  const path = join(dataDir, 'bench-catalog.yaml');
+  await writeFile(path, JSON.stringify({ ...OVERLAY, models: { ...OVERLAY.models, ...models } }));
+  return path;
+}
+
 /** The emulated providers in a process of their own, at the pace of real ones. */
-export async function startSandbox(dataDir: string, cleanup: Cleanup): Promise<string> {
+export async function startSandbox(
+  dataDir: string,
+  cleanup: Cleanup,
+  env: Record<string, string> = {},
+): Promise<string> {
   const child = await startChild(
     {
       command: process.execPath,
       args: [SANDBOX],
-      env: { SANDBOX_HOST: '127.0.0.1', SANDBOX_PORT: '0', SANDBOX_DATA_DIR: dataDir, SANDBOX_KEY },
+      env: { SANDBOX_HOST: '127.0.0.1', SANDBOX_PORT: '0', SANDBOX_DATA_DIR: dataDir, SANDBOX_KEY, ...env },
       isReady: (line) => line.startsWith('{"url"'),
     },
     cleanup,

@@ -7,11 +7,12 @@ import { gatewayBench } from './gateway.bench.js';
 import { ledgerBench } from './ledger.bench.js';
 import { type Finding, table } from './report.js';
 import { type Servers, startServers } from './servers.js';
+import { isSize, readSizes, type Sizes } from './sizes.js';
+import { soakBench } from './soak.bench.js';
 import { storeBench } from './store.bench.js';
 import { submitBench } from './submit.bench.js';
 
-/** `requests`: for the bench that counts them; null leaves it to the bench. */
-type Bench = (servers: Servers, cleanup: Cleanup, quick: boolean, requests: number | null) => Promise<Finding[]>;
+type Bench = (servers: Servers, cleanup: Cleanup, quick: boolean, sizes: Sizes) => Promise<Finding[]>;
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   create: createBench,
@@ -20,7 +21,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   store: storeBench,
   ledger: ledgerBench,
   gateway: gatewayBench,
+  soak: soakBench,
 };
+/** It takes as long as all the others together, and measures nothing: only by its name. */
+const BY_NAME_ONLY = ['soak'];
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -29,23 +33,22 @@ interface Chosen {
   quick: boolean;
   /** The findings as JSON in the place of the table. */
   json: boolean;
-  requests: number | null;
+  sizes: Sizes;
 }
 
 function chosen(args: readonly string[]): Chosen {
-  const requests = args.flatMap((arg) => /^--requests=([1-9]\d{0,7})$/.exec(arg)?.[1] ?? []).map(Number);
-  const names = args.filter((arg) => arg !== '--quick' && arg !== '--json' && !/^--requests=[1-9]\d{0,7}$/.test(arg));
+  const names = args.filter((arg) => arg !== '--quick' && arg !== '--json' && !isSize(arg));
   const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
   if (unknown !== undefined) {
     throw new Error(
-      `unknown bench '${unknown}'; allowed are ${Object.keys(BENCHES).join(', ')}, --quick, --json and --requests=100000`,
+      `unknown bench '${unknown}'; allowed are ${Object.keys(BENCHES).join(', ')}, --quick, --json, --requests=100000, and of soak --jobs=5000, --keys=20 and --seed=1`,
     );
   }
   return {
-    names: names.length > 0 ? names : Object.keys(BENCHES),
+    names: names.length > 0 ? names : Object.keys(BENCHES).filter((name) => !BY_NAME_ONLY.includes(name)),
     quick: args.includes('--quick'),
     json: args.includes('--json'),
-    requests: requests[0] ?? null,
+    sizes: readSizes(args),
   };
 }
 
@@ -59,7 +62,7 @@ async function endBoth(inner: Cleanup, outer: Cleanup): Promise<void> {
 
 /** Runs the benches and prints their table. A missed aim is a finding; only what broke makes the exit code 1. */
 async function main(): Promise<number> {
-  const { names, quick, json, requests } = chosen(process.argv.slice(2));
+  const { names, quick, json, sizes } = chosen(process.argv.slice(2));
   const run = new Cleanup();
   const bench = new Cleanup();
   let isInterrupted = false;
@@ -78,7 +81,7 @@ async function main(): Promise<number> {
       say(`· ${name} …`);
       const started = performance.now();
       try {
-        findings.push(...((await BENCHES[name]?.(servers, bench, quick, requests)) ?? []));
+        findings.push(...((await BENCHES[name]?.(servers, bench, quick, sizes)) ?? []));
       } catch (error) {
         broken += 1;
         say(inspect(error));

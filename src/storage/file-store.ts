@@ -4,6 +4,7 @@ import { copyFile, type FileHandle, mkdir, open, readdir, readFile, rename, rm, 
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { HOUR_MS } from '../common/time.js';
 import { runCanary } from './canary.js';
 import { keySegments } from './object-key.js';
 import { type ObjectHead, ObjectNotFound, type ObjectStore } from './object-store.js';
@@ -28,16 +29,25 @@ async function syncPath(path: string): Promise<void> {
   }
 }
 
+/** Files that nobody has written to for an hour; another process may be at the younger ones. */
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => null);
+    if (found && found.mtimeMs < Date.now() - HOUR_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
 /**
- * Objects as files under `dir`, for one process: an object appears by rename once its bytes are on the disk, its content
- * type in a file beside it a moment earlier. What crashed writers left in the temp folder is removed here.
+ * Objects as files under `dir`, for processes of one machine: an object appears by rename once its bytes are on the disk, its content
+ * type in a file beside it a moment earlier. What crashed writers left in the temp folder long ago is removed here.
  */
 export async function createFileStore({ dir }: { dir: string }): Promise<ObjectStore> {
   const objects = join(dir, 'objects');
   const temp = join(dir, 'tmp');
-  await rm(temp, { recursive: true, force: true });
   await mkdir(objects, { recursive: true });
   await mkdir(temp, { recursive: true });
+  await removeAbandoned(temp);
 
   const pathOf = (key: string): string => join(objects, ...keySegments(key)) + OBJECT_SUFFIX;
   const typePathOf = (key: string): string => join(objects, ...keySegments(key)) + TYPE_SUFFIX;

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -168,8 +168,11 @@ describe('file store only', () => {
     await before.put('kept/x', Buffer.from('kept'), { contentType: 'x/y' });
     await mkdir(join(folder, 'tmp'), { recursive: true });
     await writeFile(join(folder, 'tmp', 'half-written'), 'half');
+    const longAgo = new Date(Date.now() - 2 * 3_600_000);
+    await utimes(join(folder, 'tmp', 'half-written'), longAgo, longAgo);
+    await writeFile(join(folder, 'tmp', 'of-another-process'), 'half');
     const after = await createFileStore({ dir: folder });
-    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+    expect(await readdir(join(folder, 'tmp'))).toEqual(['of-another-process']);
     expect(await after.head('kept/x')).toEqual({ bytes: 4, contentType: 'x/y' });
     await after.delete(['kept/x']);
     expect(await readdir(join(folder, 'objects'))).toEqual([]);
