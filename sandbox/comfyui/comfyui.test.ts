@@ -412,6 +412,16 @@ describe('switches', () => {
     expect((await call(`${base}/history/${body.prompt_id}`)).body).toEqual({});
   });
 
+  it('counts the tries of one request, whatever each names its files', async () => {
+    const graph = (prefix: string): Graph => ({
+      ...fluxGraph('[[sandbox:429=2]] once more'),
+      11: { class_type: 'SaveImage', inputs: { images: ['9', 0], filename_prefix: prefix } },
+    });
+    const statuses: number[] = [];
+    for (const prefix of ['first', 'second', 'third']) statuses.push((await submit(graph(prefix))).status);
+    expect(statuses).toEqual([429, 429, 200]);
+  });
+
   it('refuses, hangs or drops the submit', async () => {
     expect(await submit(fluxGraph('[[sandbox:429]] x'))).toMatchObject({ status: 429 });
     expect(await submit(fluxGraph('[[sandbox:503]] x'))).toMatchObject({ status: 503 });

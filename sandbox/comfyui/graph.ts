@@ -14,13 +14,17 @@ export function isLink(value: unknown): value is Link {
   return Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'number';
 }
 
+/** Where a try's own name stands, which is no text of the request: markers count its tries by the rest. */
+const NAMES = new Set(['filename_prefix', 'image', 'audio', 'file']);
+
 /** All text in the graph's inputs: where markers are looked for. */
 export function graphText(graph: unknown): string {
   if (typeof graph !== 'object' || graph === null) return '';
   const texts: string[] = [];
   for (const node of Object.values(graph as Record<string, { inputs?: unknown } | null>)) {
     if (typeof node?.inputs !== 'object' || node.inputs === null) continue;
-    for (const value of Object.values(node.inputs)) if (typeof value === 'string') texts.push(value);
+    for (const [name, value] of Object.entries(node.inputs))
+      if (typeof value === 'string' && !NAMES.has(name)) texts.push(value);
   }
   return texts.join('\n');
 }
