@@ -209,7 +209,7 @@ describe('running prompts', () => {
       });
     });
     await new Promise((resolve) => socket.once('open', resolve));
-    await call(`${sandbox.url}/_sandbox/speed`, { json: { speed: 10 } });
+    await call(`${sandbox.url}/_sandbox/speed`, { json: { speed: 40 } });
     await submit(fluxGraph('told [[sandbox:latency=40]]'), { client_id: clientId });
     await done;
     await call(`${sandbox.url}/_sandbox/speed`, { json: { speed: 0.002 } });
