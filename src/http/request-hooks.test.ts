@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import Fastify from 'fastify';
 import { registerRequestHooks } from './request-hooks.js';
@@ -24,3 +24,17 @@ test('a connection whose answer had begun when the server closes is not kept ali
   await closed;
   agent.destroy();
 });
+
+test('a connection on which nothing was said holds up no stop', async () => {
+  const fastify = Fastify({ forceCloseConnections: 'idle', genReqId: () => 'req_1' });
+  registerRequestHooks(fastify);
+  await fastify.listen({ port: 0, host: '127.0.0.1' });
+  const accepted = once(fastify.server, 'connection');
+  const { port } = fastify.server.address() as AddressInfo;
+  const silent = connect({ port, host: '127.0.0.1' });
+  const ended = once(silent, 'close');
+  await accepted;
+  // Without the hook the server waits for its first request: for longer than this test may take.
+  await fastify.close();
+  await ended;
+}, 20_000);

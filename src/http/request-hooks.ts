@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalidRequest } from '../common/errors.js';
 import { withRequestId } from '../telemetry/request-id.js';
@@ -12,10 +13,17 @@ export function identify(request: FastifyRequest, reply: FastifyReply): void {
 
 /** What happens to every request before its handler: an id, and refusal of what no handler should see. */
 export function registerRequestHooks(fastify: FastifyInstance): void {
-  // The server closes what is idle when it stops; what ends later would be kept alive, and waited for.
+  // The server closes what is idle when it stops. What ends later would be kept alive, and a connection on which nothing was
+  // said yet counts as busy: both would be waited for.
   let isClosing = false;
+  const connections = new Set<Socket>();
+  fastify.server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   fastify.addHook('preClose', (done) => {
     isClosing = true;
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
     done();
   });
   fastify.addHook('onResponse', (request, _reply, done) => {
