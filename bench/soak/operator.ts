@@ -14,6 +14,8 @@ export interface Duties {
   redelivered: number;
 }
 
+/** So long after its cancel was asked for, a run that goes on is taken for endless. */
+const ENDLESS_SECONDS = 60;
 const ROUND_MS = 1000;
 /** A retry further away than this is asked for now. */
 const FAR_SECONDS = 8;
@@ -42,6 +44,7 @@ export class Operator {
       await everyRound(open);
       await this.releaseQuarantined();
       await this.resolveUnknown();
+      await this.abandonEndless();
       await this.redeliverFar();
       await sleep(ROUND_MS);
     }
@@ -71,6 +74,19 @@ export class Operator {
       const reason = `the provider's record has ${taken} submits of this job`;
       if (await this.did(`/admin/attempts/${id}/resolve`, { outcome, reason })) this.duties.resolved[outcome] += 1;
     }
+  }
+
+  /** A provider that neither ends nor cancels the run of a job that is over would be asked for a day. */
+  private async abandonEndless(): Promise<void> {
+    const rows = await query<{ id: string }>(
+      this.databaseUrl,
+      `SELECT a.id FROM attempt a JOIN job j ON j.id = a.job_id
+       WHERE a.state = 'running' AND j.status IN ('failed', 'canceled') AND a.cancel_requested_at < now() - ${ENDLESS_SECONDS} * interval '1 second' LIMIT 100`,
+    );
+    const reason = 'its job is over, and the provider neither ends nor cancels it';
+    for (const { id } of rows)
+      if (await this.did(`/admin/attempts/${id}/resolve`, { outcome: 'abandoned', reason }))
+        this.duties.resolved.abandoned += 1;
   }
 
   private async redeliverFar(): Promise<void> {
