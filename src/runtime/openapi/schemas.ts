@@ -6,12 +6,11 @@ import { KEY_ROLES } from '../../keys/auth-key.js';
 import { JOB_STAGES, JOB_STATUSES } from '../../jobs/domain/states.js';
 import type { JobView } from '../../jobs/view/job-view.js';
 import { ACCOUNT_SCHEMAS } from './account.js';
-import type { DeliveryDetail, DeliveryView } from '../../webhooks/delivery-view.js';
-import type { RedeliveryView } from '../../webhooks/redeliveries.js';
 import { createdEndpoint, endpoint } from './endpoints.js';
 import { pictures } from './facades.js';
 import { GATEWAY_SCHEMAS } from './gateway.js';
 import { video } from './videos.js';
+import { delivery, deliveryDetail, redelivery, webhookSecret } from './webhook-schemas.js';
 
 const time = z.iso.datetime();
 const microUsd = z.int().describe('Integer micro-USD: 1,000,000 is one US dollar.');
@@ -68,57 +67,6 @@ export const output: z.ZodType<OutputView> = z.strictObject({
     waveform: link.optional(),
   }),
   expired: z.literal(true).optional(),
-});
-
-const deliveryFields = {
-  id: text.describe('The webhook-id that the receiver sees.'),
-  object: z.literal('webhook_delivery'),
-  job_id: text.nullable().describe('Null of a test event.'),
-  endpoint_id: text.nullable().describe("Null of a job's own URL."),
-  run: whole,
-  sequence: whole.nullable().describe("Place among the job's events: receivers order messages by it."),
-  event: text,
-  url: text,
-  status: z.enum(['pending', 'delivered', 'failed']),
-  attempts: whole,
-  last_attempt_at: time.nullable(),
-  next_attempt_at: time.nullable(),
-  delivered_at: time.nullable(),
-  response_status: whole.nullable(),
-  response_body: text.nullable(),
-  error: text.nullable(),
-  created_at: time,
-};
-export const delivery: z.ZodType<DeliveryView> = z.strictObject(deliveryFields);
-
-const deliveryDetail: z.ZodType<DeliveryDetail> = z.strictObject({
-  ...deliveryFields,
-  request: z.strictObject({
-    url: text,
-    headers: object.describe('Of the last try; empty before the first.'),
-    body: object.describe('As it would be sent now: links in it last a day.'),
-  }),
-  tries: z
-    .array(
-      z.strictObject({
-        n: whole.describe('Counts through redeliveries.'),
-        sent_at: time,
-        duration_ms: whole,
-        error: text.nullable(),
-        request_headers: object,
-        response: z.strictObject({ status: whole, headers: object, body: text }).nullable(),
-      }),
-    )
-    .describe('The latest 50, newest last.'),
-});
-
-const redelivery: z.ZodType<RedeliveryView> = z.strictObject({
-  object: z.literal('webhook_redelivery'),
-  count: whole.describe('Messages that go out again.'),
-  spread_seconds: whole.describe('Within so many seconds, evenly.'),
-  skipped: whole.describe('Left out, since their endpoint is disabled or deleted; counted up to 10,000.'),
-  has_more: z.boolean(),
-  next_since: time.nullable().describe('`since` of the next call, where there is more.'),
 });
 
 const attempt = z.strictObject({
@@ -222,13 +170,6 @@ export const presigned = z.strictObject({
   url: text,
   headers: z.record(z.string(), text).describe('Send exactly these with the bytes.'),
   expires_at: time,
-});
-
-export const webhookSecret = z.strictObject({
-  object: z.literal('webhook_secret'),
-  secret: text.describe('whsec_…, as Standard Webhooks libraries take it.'),
-  rotated_at: time,
-  previous_expires_at: time.nullable(),
 });
 
 const modelFacts = {
