@@ -2,9 +2,9 @@ import { formatUsd } from '../common/money.js';
 import type { ListEnvelope } from '../common/page.js';
 import type { KeyView } from '../keys/key-view.js';
 
-const limit = (value: number | string | null): string => (value === null ? 'none' : String(value));
+const limit = (value: number | string | null): string => (value === null ? 'no limit' : String(value));
 const list = (values: readonly string[], all: string): string => (values.length === 0 ? all : values.join(', '));
-const budget = (microUsd: number | null): string => (microUsd === null ? 'none' : `${formatUsd(microUsd)} a day`);
+const budget = (microUsd: number | null): string => (microUsd === null ? 'no limit' : `${formatUsd(microUsd)} a day`);
 
 const aligned = (rows: readonly (readonly string[])[]): string => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
