@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { queryRow, sql } from '../../src/database/database.js';
@@ -140,6 +141,36 @@ describe('with workers', () => {
     expect(orphan).toMatchObject({ seq: 2, token: attempt?.token });
     expect(orphan?.taskId).not.toEqual(attempt?.taskId);
     await expectBooks(kiln, id, ['settle']);
+  });
+
+  test.each([
+    ['by the submit that brought it', false],
+    ['by the reconciler, where that ring was lost', true],
+  ])('an orphan that holds the slot its own job waits for is tended %s', async (_how, isLost) => {
+    const prompt = newPrompt();
+    const gate = holdAt('submit.answered');
+    const { id } = await kiln.post(song(prompt));
+    await gate.reached;
+    await kiln.call('POST', `/v1/jobs/${id}/cancel`);
+    await claimExpires(kiln.database, id);
+    expect(await settled(kiln, id)).toMatchObject({ status: 'canceled' });
+    const lane = (await attemptsOf(kiln.database, id))[0]?.lane ?? '';
+    // A full lane, until the orphan is there.
+    await kiln.call('POST', `/admin/lanes/${lane}/pause`);
+    expect((await kiln.call('POST', `/v1/jobs/${id}/replay`)).status).toBe(202);
+    const ring = jest.spyOn(Doorbell.prototype, 'ring');
+    if (isLost) ring.mockResolvedValue();
+    gate.open();
+    const closed = async (): Promise<boolean> => {
+      if (isLost) await reconcile(kiln);
+      const states = await statesOf(kiln.database, id);
+      return states.length === 2 && !states.includes('orphan');
+    };
+    await until('the orphan is closed while the job waits', closed).finally(() => ring.mockRestore());
+    expect(await kiln.get(id)).toMatchObject({ status: 'queued', stage: 'waiting' });
+    await kiln.call('POST', `/admin/lanes/${lane}/resume`);
+    expect(await settled(kiln, id)).toMatchObject({ status: 'succeeded', error: null });
+    await expectBooks(kiln, id, ['release', 'settle']);
   });
 
   test("an orphan of a run before the replay is tended, and the replay's money does not wait for it", async () => {

@@ -182,21 +182,23 @@ export class ClaimsRepository {
     );
   }
 
-  /** Same for open attempts of jobs that are over, which have no clock of their own. */
+  /** Same for open attempts of jobs that are over, which have no clock of their own, and of jobs that wait for a slot, whose clock is the deadline. */
   async ringOverdueAttempts(graceMs: number, limit: number): Promise<{ id: string; tick: number }[]> {
     return queryRows(
       this.db,
       sql`WITH due AS (
             SELECT id FROM job WHERE id IN (
               SELECT attempt.job_id FROM attempt JOIN job j ON j.id = attempt.job_id
-              WHERE attempt.wake_at < now() - ${graceMs}::float8 * interval '1 millisecond' AND attempt.state = ANY(${OPEN}) AND j.wake_at IS NULL AND j.quarantined_at IS NULL
+              WHERE attempt.wake_at < now() - ${graceMs}::float8 * interval '1 millisecond' AND attempt.state = ANY(${OPEN}) AND j.quarantined_at IS NULL
+                AND (j.wake_at IS NULL OR (j.stage = 'waiting' AND j.wake_at > now()))
                 AND (j.claim_until IS NULL OR j.claim_until < now())
               ORDER BY attempt.wake_at LIMIT ${limit}::int
             ) FOR UPDATE SKIP LOCKED
           ), pushed AS (
             UPDATE attempt SET wake_at = now() FROM due WHERE attempt.job_id = due.id AND attempt.wake_at < now()
           )
-          UPDATE job SET ring = ring + 1, tick = tick + 1 FROM due WHERE job.id = due.id RETURNING job.id, job.tick`,
+          UPDATE job SET ring = ring + 1, tick = tick + 1, wake_at = CASE WHEN wake_at IS NOT NULL THEN now() END FROM due
+          WHERE job.id = due.id RETURNING job.id, job.tick`,
     );
   }
 }

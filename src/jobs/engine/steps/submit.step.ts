@@ -7,6 +7,7 @@ import { AttemptsRepository } from '../../store/attempts.repository.js';
 import { JobsRepository } from '../../store/jobs.repository.js';
 import type { AttemptRow, JobRow } from '../../store/rows.js';
 import { AttemptFailures } from '../attempt-failures.js';
+import { Doorbell } from '../doorbell.js';
 import { reach } from '../../store/fault-points.js';
 import { Notifier } from '../notifier.js';
 import { outlast } from '../outlast.js';
@@ -29,6 +30,7 @@ export class SubmitSignals {
     readonly ops: OpsEvents,
     readonly storage: StorageHealth,
     readonly warmth: WarmthRepository,
+    readonly doorbell: Doorbell,
   ) {}
 }
 
@@ -123,6 +125,8 @@ export class SubmitStep {
     await reach('submit.saved', job.id);
     await this.signals.warmth.seenReady(attempt.endpoint, attempt.route);
     if (saved === 'orphan') {
+      // This step's claim is gone, and a job that waits for a slot, perhaps for the very one that the orphan holds, has no other clock.
+      await this.signals.doorbell.ring(job.id);
       await this.signals.ops.tell({
         severity: 'warning',
         type: 'attempt.orphan',
