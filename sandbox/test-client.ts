@@ -34,7 +34,7 @@ export async function call<Body = Record<string, unknown>>(
 }
 
 const RETRY_MS = 10;
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 
 /** Asks until the answer is there. */
 export async function until<T>(ask: () => Promise<T | null | undefined | false>): Promise<T> {

@@ -9,7 +9,7 @@ import type { JobView } from '../../src/jobs/view/job-view.js';
 import type { Kiln } from '../support/kiln.js';
 import type { SandboxClient } from '../support/sandbox.js';
 
-const UNTIL_MS = 20_000;
+const UNTIL_MS = 60_000;
 
 /** Looks until `look` brings something; a test fails with `what` where it never does. */
 export async function until<T>(
